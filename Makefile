@@ -1,0 +1,94 @@
+# pgqrs. `make help` lists the targets.
+#
+# Needed: Go, a C compiler, Python 3.10 or newer, make. Everything else goes into
+# .venv, Go's own caches and build/. Nothing is installed outside but by `make deps`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# What the C library and the package are made of.
+GO_SOURCES := $(shell find core capi -type f ! -name '*_test.go' ! -path '*/testdata/*') go.mod go.sum
+PACKAGING := pyproject.toml setup.py
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build lint fmt check test test-race fuzz soak bench wheel sdist deps clean
+.DELETE_ON_ERROR:
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.built ## set everything up, then watch 20,000 messages survive a killed worker
+	@$(BIN)/python -m pgqrs._demo
+
+build: $(VENV)/.built ## build the C library and install the package into .venv
+	@$(BIN)/python -c 'from importlib.metadata import version; print("pgqrs", version("pgqrs"), "is installed in $(VENV)")'
+
+fmt: $(VENV)/.tools ## format Go and Python
+	gofmt -w core capi
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix-only
+
+lint: $(VENV)/.built $(VENV)/.tools ## look for mistakes without running anything
+	@test -z "$$(gofmt -l core capi)" || { echo "not formatted (make fmt):"; gofmt -l core capi; exit 1; }
+	go mod tidy -diff
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+check: lint ## the quick checks, before each commit
+	$(BIN)/python scripts/check.py
+
+test: $(VENV)/.built $(VENV)/.tools ## set up and run all tests, on every PostgreSQL there is
+	@$(BIN)/python scripts/test.py
+
+test-race: $(VENV)/.built ## the Go tests under the race detector
+	go test -race ./core/... ./capi/...
+
+fuzz: $(VENV)/.built ## compare the backends in random operation sequences for FUZZTIME (default 5m)
+	go test ./core/backend/postgres -run '^$$' -fuzz FuzzModel -fuzztime $(or $(FUZZTIME),5m)
+
+soak: $(VENV)/.built ## run the random stress for SOAKTIME (default 1h), crashes of the server included
+	go test ./core/backend/postgres/stress -count=1 -timeout 0 -stress.duration $(or $(SOAKTIME),1h)
+
+bench: $(VENV)/.built $(VENV)/.bench ## measure pgqrs beside its peers (QUICK=1: two minutes, less exact)
+	@$(BIN)/python -m bench run $(if $(QUICK),--quick)
+
+wheel: $(VENV)/.tools ## build the wheel into dist/
+	rm -rf build/lib build/lib.* build/bdist.*
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+sdist: $(VENV)/.tools ## build the source distribution into dist/
+	$(BIN)/python -m build --sdist --no-isolation --outdir dist .
+
+deps: ## install the Debian packages that some tests want (as root), or print the line
+	@sh scripts/deps.sh
+
+clean: ## remove what was built, .venv included
+	rm -rf $(VENV) build dist python/*.egg-info python/pgqrs/_native/_cffi.py python/pgqrs/_native/libpgqrs.*
+	find python scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: each is made anew when what it depends on is newer.
+
+$(VENV)/.made: scripts/make_venv.py
+	@$(PYTHON) scripts/make_venv.py $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' 'setuptools>=77' 'cffi>=1.16'
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.made $(PACKAGING) $(GO_SOURCES) python/pgqrs/_native/_build.py
+	@echo "building the C library and installing pgqrs into $(VENV) (the first time takes a minute or two)"
+	@$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[demo,uvloop]'
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.made pyproject.toml
+	@echo "installing the tools for tests and checks into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.made pyproject.toml
+	@$(BIN)/python -m pip install --quiet --group bench
+	@touch $@

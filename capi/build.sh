@@ -1,0 +1,34 @@
+#!/bin/sh
+# Builds the C library: capi/build.sh OUTPUT [flags of "go build"…]
+#
+#   capi/build.sh build/libpgqrs.so
+#   STRIP=0 capi/build.sh build/valgrind/libpgqrs.so -tags valgrind
+#   capi/build.sh build/panic/libpgqrs.so -tags pgqrs_panic
+#
+# This is the only place that knows how; Makefile and setup.py call it.
+# Environment: GO, CC, and all that "go build" reads; STRIP=0 keeps symbols.
+set -eu
+
+output=${1:?usage: capi/build.sh OUTPUT [flags of "go build"…]}
+shift
+capi=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$(dirname "$output")"
+output=$(cd "$(dirname "$output")" && pwd)/$(basename "$output")
+
+# Only what pgqrs.h declares is exported; nothing is ever unloaded. The quotes are
+# for paths with spaces: "go build" and the linker behind it split by them.
+name=$(basename "$output")
+case $("${GO:-go}" env GOOS) in
+darwin) link="-Wl,-exported_symbol,_pgqrs_* -Wl,-install_name,@rpath/$name" ;;
+windows) link="" ;;
+*) link="\"-Wl,--version-script=$capi/pgqrs.map\" -Wl,-soname,$name -Wl,-z,nodelete" ;;
+esac
+strip="-s -w"
+[ "${STRIP:-1}" = 1 ] || strip="-s=false" # -ldflags must not begin with a quote
+
+cd "$capi/.."
+CGO_ENABLED=1 "${GO:-go}" build -trimpath -buildmode=c-shared \
+  -ldflags="$strip '-extldflags=$link'" "$@" -o "$output" ./capi
+
+# cgo writes a header for what Go exports; pgqrs.h is the one to use.
+rm -f "${output%.*}.h"

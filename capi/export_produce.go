@@ -1,0 +1,48 @@
+package main
+
+// #include "face.h"
+import "C"
+
+import "github.com/pgqrs/pgqrs/capi/internal/bridge"
+
+//export goProduce
+func goProduce(store C.pgqrs_store, op C.uint64_t, queue *C.const_char, queueLength C.size_t,
+	payload *C.const_char, payloadLength C.size_t, delayMicros, worker C.int64_t) (code C.int32_t) {
+	defer survive(&code)
+	var c call
+	s := c.store(store)
+	name := c.bytes("queue", queue, queueLength, bridge.MaxText)
+	text := c.bytes("payload", payload, payloadLength, bridge.MaxPayload)
+	if c.refusal == nil {
+		c.refusal = s.Produce(uint64(op), name, text, int64(delayMicros), int64(worker))
+	}
+	return c.end()
+}
+
+//export goProduceBatch
+func goProduceBatch(store C.pgqrs_store, op C.uint64_t, queue *C.const_char, queueLength C.size_t,
+	payloads *C.const_char, lengths *C.const_uint64, count C.uint64_t, delayMicros, worker C.int64_t) (code C.int32_t) {
+	defer survive(&code)
+	var c call
+	s := c.store(store)
+	name := c.bytes("queue", queue, queueLength, bridge.MaxText)
+	sizes := numbers[uint64](&c, "lengths", lengths, count, false)
+	text := c.bytes("payloads", payloads, C.size_t(c.sum(sizes)), bridge.MaxBatch)
+	if c.refusal == nil {
+		c.refusal = s.ProduceBatch(uint64(op), name, text, sizes, int64(delayMicros), int64(worker))
+	}
+	return c.end()
+}
+
+// sum adds the lengths of payloads. MaxCount of them, each at most MaxPayload,
+// cannot overflow.
+func (c *call) sum(lengths []uint64) (total uint64) {
+	for i, n := range lengths {
+		if n > bridge.MaxPayload {
+			c.refuse(bridge.StatusBadArgument, "lengths[%d] is out of range: %d", i, n)
+			return 0
+		}
+		total += n
+	}
+	return total
+}

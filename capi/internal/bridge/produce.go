@@ -1,0 +1,74 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+
+	pgqrs "github.com/pgqrs/pgqrs/core"
+)
+
+// Bounds of what a submit takes; beyond them a length is a mistake, not data.
+const (
+	// MaxPayload is PostgreSQL's own limit of a value (Field size, appendix K
+	// of its manual).
+	MaxPayload = 1 << 30
+	// MaxBatch bounds the payloads of one batch together.
+	MaxBatch = 1 << 34
+	// MaxText bounds names and the configuration.
+	MaxText = 1 << 20
+	// MaxCount bounds the elements of one call.
+	MaxCount = 1 << 24
+)
+
+// Produce stores one message. The core is called in this thread, so that the
+// messages which a thread submits keep their order.
+func (s *Store) Produce(number uint64, queue, payload []byte, delayMicros, worker int64) (refusal *Refusal) {
+	options, refusal := produceOptions(delayMicros, worker)
+	if refusal != nil {
+		return refusal
+	}
+	op, refusal := s.begin(number)
+	if refusal != nil {
+		return refusal
+	}
+	defer s.guardSubmit(op, &refusal)
+	name := string(queue)
+	panicOnCommand(name)
+	s.core.ProduceAsync(op.ctx, name, bytes.Clone(payload), options, func(id int64, err error) {
+		defer s.guard()
+		if err != nil {
+			s.fail(op, err)
+			return
+		}
+		s.finish(op, Completion{Op: op.number, Kind: ResultValue, Value: id})
+	})
+	return nil
+}
+
+// ProduceBatch stores the payloads, which stand one behind the other in text, in
+// one transaction.
+func (s *Store) ProduceBatch(number uint64, queue, text []byte, lengths []uint64, delayMicros, worker int64) *Refusal {
+	options, refusal := produceOptions(delayMicros, worker)
+	if refusal != nil {
+		return refusal
+	}
+	name := string(queue)
+	rest := bytes.Clone(text)
+	payloads := make([][]byte, len(lengths))
+	for i, n := range lengths {
+		payloads[i], rest = rest[:n:n], rest[n:]
+	}
+	return s.perform(number, func(ctx context.Context) (Completion, error) {
+		panicOnCommand(name)
+		ids, err := s.core.ProduceBatch(ctx, name, payloads, options)
+		if err != nil {
+			return Completion{}, err
+		}
+		return s.library.encodeNumbers(ResultIDs, ids)
+	})
+}
+
+func produceOptions(delayMicros, worker int64) (pgqrs.ProduceOptions, *Refusal) {
+	delay, refusal := duration("delay_us", delayMicros)
+	return pgqrs.ProduceOptions{Delay: delay, WorkerID: worker}, refusal
+}

@@ -1,0 +1,126 @@
+// Package backend is the vocabulary of pgqrs and the contract of its storage.
+//
+// A Store (package pgqrs, in core/) is what a user connects; a Backend is where
+// that store keeps queues, messages and workers. The package holds the records
+// that cross the contract, the sentinel errors that callers question with
+// errors.Is, and the interface itself. It imports the standard library only;
+// core and every backend import it, and it imports neither.
+//
+// Policy (coalescing, prefetch, lease keeping, retry, waiting) is not here and
+// not in any backend: it lives once, in core.
+package backend
+
+import "context"
+
+// Backend stores queues. All methods may be called by many goroutines at once;
+// all return promptly once ctx has ended. A method that changes something has
+// committed it when it returns nil (MessageDequeue may lose a lease in a crash
+// of the server, which means redelivery).
+//
+// Methods are named noun first, verb last, with one Params struct each. Every
+// Params has At: the moment that the operation takes as now. Zero, the normal
+// case, is the clock of the backend; the clock of tests arrives there.
+//
+// Every backend passes the conformance suite in backendtest.
+type Backend interface {
+	// Capabilities says what this backend cannot do, so that the conformance
+	// suite and core never ask for a backend's name.
+	Capabilities() Capabilities
+
+	// Identity is the same string for two backends that reach the same queues
+	// (the same schema of the same database), in this process or another.
+	Identity() string
+
+	// Close gives back connections and goroutines. Operations in flight end
+	// with an error. A second call does nothing.
+	Close() error
+
+	QueueBackend
+	WorkerBackend
+	MessageBackend
+	ListenerBackend
+}
+
+// QueueBackend keeps the queues by name.
+type QueueBackend interface {
+	// QueueCreate makes a queue; ErrQueueExists when the name is taken.
+	QueueCreate(ctx context.Context, p *QueueCreateParams) (*Queue, error)
+	// QueueEnsure returns the queue of that name and makes it when missing.
+	// Any number of callers may do so at once.
+	QueueEnsure(ctx context.Context, p *QueueEnsureParams) (*Queue, error)
+	// QueueGet returns the queue of that name, or ErrQueueNotFound.
+	QueueGet(ctx context.Context, p *QueueGetParams) (*Queue, error)
+	// QueuePurge deletes every message of the queue that is not archived or
+	// dead, leased ones included, and returns how many there were.
+	QueuePurge(ctx context.Context, p *QueuePurgeParams) (int64, error)
+}
+
+// WorkerBackend keeps one row per Producer and Consumer object.
+type WorkerBackend interface {
+	// WorkerRegister makes a row in state ready.
+	WorkerRegister(ctx context.Context, p *WorkerRegisterParams) (*Worker, error)
+	// WorkerStop sets the state to stopped. What the worker had leased stays
+	// leased until its vt. ErrWorkerNotFound when there is no such row.
+	WorkerStop(ctx context.Context, p *WorkerStopParams) error
+}
+
+// MessageBackend is the life of a message: produce, dequeue, settle.
+type MessageBackend interface {
+	// MessageProduce stores all payloads or none, in one transaction, and
+	// returns their ids, ascending, in the order of the payloads. The payloads
+	// have been checked by core. ErrQueueNotFound when the queue is gone.
+	MessageProduce(ctx context.Context, p *MessageProduceParams) ([]int64, error)
+
+	// MessageDequeue leases up to Limit ready messages in delivery order
+	// (vt, then id). It does not wait for messages to become ready. An empty
+	// answer means that none was ready, not that others were being leased just
+	// then. What was leased MaxReadCount times before moves to the dead letters
+	// instead. A result may hold fewer messages than Limit although more are
+	// ready (suspects of a crash come back in small pieces, alone).
+	MessageDequeue(ctx context.Context, p *MessageDequeueParams) (*MessageDequeueResult, error)
+
+	// MessageArchive moves deliveries to the archive; MessageDelete removes
+	// them without a trace; MessageRelease makes them ready again. One Outcome
+	// per delivery, in order; a delivery named twice gets the same answer twice.
+	MessageArchive(ctx context.Context, p *MessageArchiveParams) ([]Outcome, error)
+	MessageDelete(ctx context.Context, p *MessageDeleteParams) ([]Outcome, error)
+	MessageRelease(ctx context.Context, p *MessageReleaseParams) ([]Outcome, error)
+	// MessageExtend lengthens leases, and never shortens one. One Extension per
+	// delivery, in order.
+	MessageExtend(ctx context.Context, p *MessageExtendParams) ([]Extension, error)
+
+	// MessageGet reads one live, archived or dead message by id, by an index.
+	// ErrMessageNotFound when there is none.
+	MessageGet(ctx context.Context, p *MessageGetParams) (*MessageRecord, error)
+	// MessageCount counts the messages of a queue by what becomes of them.
+	MessageCount(ctx context.Context, p *MessageCountParams) (*MessageCounts, error)
+}
+
+// ListenerBackend is how a sleeping consumer hears of a new message.
+//
+// No wake-up is lost if the consumer calls Listener.Sleep, then dequeues once
+// more, and only then waits; and the producer calls QueueNotify after the
+// commit of what it produced.
+type ListenerBackend interface {
+	// ListenerOpen starts to listen. It returns only a listener that works: its
+	// own test notification has arrived. ErrListenUnavailable when notifications
+	// do not come through (a pooler in transaction mode): poll instead.
+	ListenerOpen(ctx context.Context) (Listener, error)
+	// QueueNotify wakes the listeners that sleep on these queues, in every
+	// process. It sends nothing when none sleeps.
+	QueueNotify(ctx context.Context, p *QueueNotifyParams) error
+}
+
+// Listener is one subscription to wake-ups. One goroutine calls Wait; any may
+// call the others.
+type Listener interface {
+	// Sleep commits that this listener sleeps on these queues, for at most
+	// SleepTTL; call it again to go on sleeping.
+	Sleep(ctx context.Context, queueIDs []int64) error
+	// Wait blocks until a notification arrives and returns the queue it is for.
+	// An error other than ctx's own means that the listener is lost: Close it,
+	// and open a new one.
+	Wait(ctx context.Context) (queueID int64, err error)
+	// Close ends the subscription. A second call does nothing.
+	Close() error
+}

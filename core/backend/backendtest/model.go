@@ -1,0 +1,231 @@
+package backendtest
+
+import (
+	"time"
+
+	"github.com/pgqrs/pgqrs/core/backend"
+)
+
+// model is the contract as a state machine of one queue, written without a look
+// at any backend: a map of messages and nothing else. It says what each answer
+// must be; where the contract leaves room (see the package comment) it says
+// whether an answer is admissible, and follows it.
+type model struct {
+	items  map[int64]*item
+	leases map[int64]bool // those that were ever drawn
+}
+
+// item is one message that was not deleted. Its ReadCount, Lease, VT and so on
+// are what MessageGet shows; Lease is 0 when nobody holds it.
+type item struct {
+	backend.Message
+	state      backend.MessageState // archived, dead, or empty while it lives
+	archivedAt time.Time
+
+	// Its place in line lies in early … VT. The two differ after it was given
+	// back undelivered only. since and sinceEarly are the place that it had before
+	// its lease. group is the lease whose messages it went back with.
+	early, since, sinceEarly time.Time
+	group                    int64
+	// mixed: it may be out of the order of ids with others of its VT that are mixed
+	// too (see Equals in the package comment).
+	mixed bool
+}
+
+func newModel() *model {
+	return &model{items: make(map[int64]*item), leases: make(map[int64]bool)}
+}
+
+// live returns the message if it is neither done nor gone.
+func (m *model) live(id int64) *item {
+	if x := m.items[id]; x != nil && x.state == "" {
+		return x
+	}
+	return nil
+}
+
+// ready are the live messages whose vt has come.
+func (m *model) ready(now time.Time) []*item {
+	var r []*item
+	for _, x := range m.items {
+		if x.state == "" && !x.VT.After(now) {
+			r = append(r, x)
+		}
+	}
+	return r
+}
+
+// held returns the message if that delivery of it can be settled.
+func (m *model) held(d backend.Delivery) *item {
+	if x := m.live(d.ID); x != nil && d.Lease > 0 && x.Lease == d.Lease {
+		return x
+	}
+	return nil
+}
+
+// holdings are the live messages of a lease.
+func (m *model) holdings(lease int64) []*item {
+	var all []*item
+	for _, x := range m.items {
+		if x.state == "" && x.Lease == lease {
+			all = append(all, x)
+		}
+	}
+	return all
+}
+
+func (m *model) produce(msg backend.Message) {
+	m.items[msg.ID] = &item{Message: msg, early: msg.VT}
+}
+
+// settle does something to each message that is held, once.
+func (m *model) settle(deliveries []backend.Delivery, do func(*item)) []backend.Outcome {
+	held := make(map[backend.Delivery]bool)
+	for _, d := range deliveries {
+		held[d] = m.held(d) != nil
+	}
+	for d, is := range held {
+		if is {
+			do(m.items[d.ID])
+		}
+	}
+	outcomes := make([]backend.Outcome, len(deliveries))
+	for i, d := range deliveries {
+		if held[d] {
+			outcomes[i] = backend.Settled
+		}
+	}
+	return outcomes
+}
+
+func (m *model) archive(deliveries []backend.Delivery, again bool, now time.Time) []backend.Outcome {
+	before := make(map[backend.Delivery]bool)
+	for _, d := range deliveries {
+		x := m.items[d.ID]
+		before[d] = again && x != nil && x.state == backend.StateArchived && x.Lease == d.Lease
+	}
+	outcomes := m.settle(deliveries, func(x *item) { x.state, x.archivedAt = backend.StateArchived, now })
+	for i, d := range deliveries {
+		if before[d] {
+			outcomes[i] = backend.SettledBefore
+		}
+	}
+	return outcomes
+}
+
+func (m *model) delete(deliveries []backend.Delivery) []backend.Outcome {
+	return m.settle(deliveries, func(x *item) { delete(m.items, x.ID) })
+}
+
+func (m *model) release(deliveries []backend.Delivery, delay time.Duration, now time.Time) []backend.Outcome {
+	m.part(deliveries)
+	return m.settle(deliveries, func(x *item) {
+		x.Lease, x.VT, x.early, x.group = 0, now.Add(delay), now.Add(delay), 0
+	})
+}
+
+func (m *model) giveBack(deliveries []backend.Delivery) []backend.Outcome {
+	m.part(deliveries)
+	return m.settle(deliveries, func(x *item) {
+		x.VT, x.early, x.group = x.since, x.sinceEarly, x.Lease
+		x.Lease, x.ReadCount = 0, x.ReadCount-1
+	})
+}
+
+func (m *model) extend(deliveries []backend.Delivery, mode backend.ExtendMode, by time.Duration, now time.Time) []backend.Extension {
+	m.part(deliveries)
+	outcomes := m.settle(deliveries, func(x *item) {
+		switch vt := now.Add(by); {
+		case mode == backend.ExtendGrow && x.VT.After(now):
+			x.VT = x.VT.Add(by)
+		case mode == backend.ExtendGrow || vt.After(x.VT):
+			x.VT = vt
+		}
+		x.early = x.VT
+	})
+	answers := make([]backend.Extension, len(outcomes))
+	for i, o := range outcomes {
+		if o == backend.Settled {
+			answers[i] = backend.Extension{Held: true, VT: m.items[deliveries[i].ID].VT}
+		}
+	}
+	return answers
+}
+
+// part marks as mixed what a lease holds when these deliveries are some of it
+// and others have ids between theirs.
+func (m *model) part(deliveries []backend.Delivery) {
+	named := make(map[int64]map[int64]bool)
+	for _, d := range deliveries {
+		if m.held(d) == nil {
+			continue
+		}
+		if named[d.Lease] == nil {
+			named[d.Lease] = make(map[int64]bool)
+		}
+		named[d.Lease][d.ID] = true
+	}
+	for lease, ids := range named {
+		var inside, outside idRange
+		all := m.holdings(lease)
+		for _, x := range all {
+			if ids[x.ID] {
+				inside.add(x.ID)
+			} else {
+				outside.add(x.ID)
+			}
+		}
+		if inside.crosses(outside) {
+			for _, x := range all {
+				x.mixed = true
+			}
+		}
+	}
+}
+
+// purge deletes all that lives and returns how many those were.
+func (m *model) purge() (n int64) {
+	for id, x := range m.items {
+		if x.state == "" {
+			delete(m.items, id)
+			n++
+		}
+	}
+	return n
+}
+
+func (m *model) counts(now time.Time) (c backend.MessageCounts) {
+	for _, x := range m.items {
+		switch {
+		case x.state == backend.StateArchived:
+			c.Archived++
+		case x.state == backend.StateDead:
+			c.Dead++
+		case !x.VT.After(now):
+			c.Ready++
+		case x.Lease != 0:
+			c.Leased++
+		default:
+			c.Delayed++
+		}
+	}
+	return c
+}
+
+// idRange is the smallest and the largest of some ids.
+type idRange struct {
+	lo, hi int64
+	any    bool
+}
+
+func (r *idRange) add(id int64) {
+	if !r.any || id < r.lo {
+		r.lo = id
+	}
+	if !r.any || id > r.hi {
+		r.hi = id
+	}
+	r.any = true
+}
+
+func (r idRange) crosses(s idRange) bool { return r.any && s.any && r.lo < s.hi && s.lo < r.hi }

@@ -1,0 +1,66 @@
+package memory
+
+import (
+	"container/heap"
+	"context"
+	"time"
+
+	"github.com/pgqrs/pgqrs/core/backend"
+)
+
+// MessageDequeue implements backend.MessageBackend. A queue that does not exist
+// has no messages.
+func (b *Backend) MessageDequeue(ctx context.Context, p *backend.MessageDequeueParams) (*backend.MessageDequeueResult, error) {
+	if err := b.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer b.leave()
+	now, result := b.moment(p.At), &backend.MessageDequeueResult{}
+	q := b.store.queues[p.QueueID]
+	if q == nil {
+		return result, nil
+	}
+	taken, dead := q.take(p, now)
+	result.Dead = dead
+	b.store.lastLease++
+	for _, m := range taken {
+		m.Lease, m.ReadCount = b.store.lastLease, m.ReadCount+1
+		m.DequeuedAt, m.ConsumerWorkerID = now, p.WorkerID
+		m.since, m.VT = m.VT, now.Add(p.VT)
+		heap.Push(&q.line, m)
+		result.Messages = append(result.Messages, m.copy())
+	}
+	if first := q.line.head(); first != nil {
+		result.HasNext, result.NextDue = true, max(0, first.VT.Sub(now))
+	}
+	return result, nil
+}
+
+// take removes from the line what this dequeue is to lease, in delivery order.
+// What was leased too often goes to the dead letters on the way.
+func (q *queue) take(p *backend.MessageDequeueParams, now time.Time) (taken []*message, dead int) {
+	for len(taken) < p.Limit {
+		m := q.line.head()
+		if m == nil || m.VT.After(now) {
+			break
+		}
+		if p.MaxReadCount > 0 && int(m.ReadCount) >= p.MaxReadCount {
+			q.finish(m, backend.StateDead, now)
+			dead++
+			continue
+		}
+		alone := m.suspect() && m.ReadCount >= 2
+		if alone && len(taken) > 0 {
+			break
+		}
+		taken = append(taken, heap.Pop(&q.line).(*message))
+		if alone {
+			break
+		}
+	}
+	return taken, dead
+}
+
+// suspect says of a ready message that its lease expired: perhaps its holder
+// died of it. One that was given back has no lease, for its holder lived.
+func (m *message) suspect() bool { return m.Lease != 0 }

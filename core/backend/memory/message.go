@@ -1,0 +1,122 @@
+package memory
+
+import (
+	"bytes"
+	"container/heap"
+	"context"
+	"time"
+
+	"github.com/pgqrs/pgqrs/core/backend"
+)
+
+// zero is the moment that stands for the clock.
+var zero time.Time
+
+// message is one message and where it is in its life. Its Lease is that of the
+// last dequeue, 0 when it was given back since.
+type message struct {
+	backend.Message
+	// since is the place in line that it had when it was leased.
+	since time.Time
+	// place is its index in the line of its queue while it lives.
+	place int
+	// outcome is StateArchived or StateDead; empty while it lives.
+	outcome    backend.MessageState
+	archivedAt time.Time
+}
+
+// MessageProduce implements backend.MessageBackend.
+func (b *Backend) MessageProduce(ctx context.Context, p *backend.MessageProduceParams) ([]int64, error) {
+	if err := b.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer b.leave()
+	s, now := b.store, b.moment(p.At)
+	q, err := s.find(p.QueueID)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]int64, len(p.Payloads))
+	for i, payload := range p.Payloads {
+		s.lastMessage++
+		m := &message{Message: backend.Message{
+			ID: s.lastMessage, QueueID: q.ID, Payload: bytes.Clone(payload),
+			EnqueuedAt: now, VT: now.Add(p.Delay), ProducerWorkerID: p.WorkerID,
+		}}
+		s.messages[m.ID] = m
+		heap.Push(&q.line, m)
+		ids[i] = m.ID
+	}
+	return ids, nil
+}
+
+// MessageGet implements backend.MessageBackend.
+func (b *Backend) MessageGet(ctx context.Context, p *backend.MessageGetParams) (*backend.MessageRecord, error) {
+	if err := b.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer b.leave()
+	m := b.store.messages[p.ID]
+	if m == nil {
+		return nil, backend.Errorf(backend.ErrMessageNotFound, "message %d does not exist", p.ID)
+	}
+	return &backend.MessageRecord{Message: m.copy(), State: m.state(b.moment(zero)), ArchivedAt: m.archivedAt}, nil
+}
+
+// MessageCount implements backend.MessageBackend. A queue that does not exist has
+// no messages.
+func (b *Backend) MessageCount(ctx context.Context, p *backend.MessageCountParams) (*backend.MessageCounts, error) {
+	if err := b.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer b.leave()
+	now, c := b.moment(p.At), &backend.MessageCounts{}
+	q := b.store.queues[p.QueueID]
+	if q == nil {
+		return c, nil
+	}
+	c.Archived, c.Dead = q.archived, q.dead
+	for _, m := range q.line {
+		switch m.state(now) {
+		case backend.StateLeased:
+			c.Leased++
+		case backend.StateDelayed:
+			c.Delayed++
+		default:
+			c.Ready++
+		}
+	}
+	return c, nil
+}
+
+// copy is the message with a payload that belongs to the receiver.
+func (m *message) copy() backend.Message {
+	r := m.Message
+	r.Payload = bytes.Clone(m.Payload)
+	return r
+}
+
+func (m *message) state(now time.Time) backend.MessageState {
+	switch {
+	case m.outcome != "":
+		return m.outcome
+	case !m.VT.After(now):
+		return backend.StateReady
+	case m.Lease != 0:
+		return backend.StateLeased
+	default:
+		return backend.StateDelayed
+	}
+}
+
+// finish takes a message out of line for the archive or the dead letters. It
+// keeps its lease, so that an acknowledgement that is asked again is found.
+func (q *queue) finish(m *message, outcome backend.MessageState, now time.Time) {
+	heap.Remove(&q.line, m.place)
+	m.outcome, m.archivedAt = outcome, now
+	if outcome == backend.StateDead {
+		q.dead++
+	} else {
+		q.archived++
+	}
+}

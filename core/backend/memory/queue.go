@@ -1,0 +1,92 @@
+package memory
+
+import (
+	"context"
+
+	"github.com/pgqrs/pgqrs/core/backend"
+)
+
+// queue is a queue, its live messages in line, and how many are done.
+type queue struct {
+	backend.Queue
+	line           line
+	archived, dead int64
+}
+
+// QueueCreate implements backend.QueueBackend.
+func (b *Backend) QueueCreate(ctx context.Context, p *backend.QueueCreateParams) (*backend.Queue, error) {
+	if err := b.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer b.leave()
+	if b.store.names[p.Name] != nil {
+		return nil, backend.Errorf(backend.ErrQueueExists, "queue %q exists already", p.Name)
+	}
+	return b.newQueue(p.Name), nil
+}
+
+// QueueEnsure implements backend.QueueBackend.
+func (b *Backend) QueueEnsure(ctx context.Context, p *backend.QueueEnsureParams) (*backend.Queue, error) {
+	if err := b.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer b.leave()
+	if q := b.store.names[p.Name]; q != nil {
+		return q.record(), nil
+	}
+	return b.newQueue(p.Name), nil
+}
+
+// QueueGet implements backend.QueueBackend.
+func (b *Backend) QueueGet(ctx context.Context, p *backend.QueueGetParams) (*backend.Queue, error) {
+	if err := b.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer b.leave()
+	q := b.store.names[p.Name]
+	if q == nil {
+		return nil, backend.Errorf(backend.ErrQueueNotFound, "queue %q does not exist", p.Name)
+	}
+	return q.record(), nil
+}
+
+// QueuePurge implements backend.QueueBackend. A queue that does not exist has
+// nothing to delete.
+func (b *Backend) QueuePurge(ctx context.Context, p *backend.QueuePurgeParams) (int64, error) {
+	if err := b.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer b.leave()
+	q := b.store.queues[p.QueueID]
+	if q == nil {
+		return 0, nil
+	}
+	for _, m := range q.line {
+		delete(b.store.messages, m.ID)
+	}
+	n := len(q.line)
+	q.line = nil
+	return int64(n), nil
+}
+
+func (b *Backend) newQueue(name string) *backend.Queue {
+	s := b.store
+	s.lastQueue++
+	q := &queue{Queue: backend.Queue{ID: s.lastQueue, Name: name, CreatedAt: b.moment(zero)}}
+	s.queues[q.ID], s.names[name] = q, q
+	return q.record()
+}
+
+// record is a copy for the caller to keep.
+func (q *queue) record() *backend.Queue {
+	r := q.Queue
+	return &r
+}
+
+// find returns the queue of that id, or ErrQueueNotFound.
+func (s *store) find(queueID int64) (*queue, error) {
+	if q := s.queues[queueID]; q != nil {
+		return q, nil
+	}
+	return nil, backend.Errorf(backend.ErrQueueNotFound, "queue %d does not exist", queueID)
+}

@@ -1,0 +1,162 @@
+package backend
+
+import "time"
+
+// Delivery names one delivery of one message: the lease that a dequeue drew,
+// and the message's id. It is the fence of every settling operation: once the
+// message was leased again, or given back, the old delivery settles nothing.
+// Leases are positive and never used twice.
+type Delivery struct {
+	Lease int64
+	ID    int64
+}
+
+// Message is one delivered message. Payload is the JSON text that was produced,
+// to the byte; it belongs to the receiver. Worker ids are 0 where there is none.
+type Message struct {
+	ID               int64
+	QueueID          int64
+	Lease            int64
+	Payload          []byte
+	EnqueuedAt       time.Time
+	VT               time.Time
+	DequeuedAt       time.Time
+	ReadCount        int32
+	ProducerWorkerID int64
+	ConsumerWorkerID int64
+}
+
+// MessageProduceParams describes messages that share one fate: all become
+// ready Delay after now.
+type MessageProduceParams struct {
+	QueueID  int64
+	Payloads [][]byte
+	Delay    time.Duration
+	WorkerID int64 // 0: none
+	At       time.Time
+}
+
+// MessageDequeueParams asks for up to Limit messages, leased for VT.
+type MessageDequeueParams struct {
+	QueueID      int64
+	WorkerID     int64 // 0: none
+	Limit        int
+	VT           time.Duration
+	MaxReadCount int // what was leased that often before becomes dead; 0: never
+	At           time.Time
+}
+
+// MessageDequeueResult is what a dequeue leased, in delivery order. All its
+// messages have the same Lease, VT and DequeuedAt.
+type MessageDequeueResult struct {
+	Messages []Message
+	// Dead counts the messages that moved to the dead letters on the way.
+	Dead int
+	// NextDue is how long after now the earliest message of the queue becomes
+	// ready; meaningful when Messages is empty and HasNext is true. It may be 0
+	// when what is ready stayed locked by others: try again soon.
+	NextDue time.Duration
+	HasNext bool
+}
+
+// Outcome is the answer for one delivery of a settling operation.
+type Outcome int8
+
+const (
+	// NotHeld: the delivery's lease does not hold the message any more.
+	NotHeld Outcome = iota
+	// Settled: done by this call.
+	Settled
+	// SettledBefore: only with Again; this very delivery was settled like this
+	// by an earlier call.
+	SettledBefore
+)
+
+// MessageArchiveParams names deliveries to archive. Again says that an earlier
+// call with these deliveries may have been carried out though its answer was
+// lost: then the backend looks up what the first try did.
+type MessageArchiveParams struct {
+	QueueID    int64
+	Deliveries []Delivery
+	Again      bool
+	At         time.Time
+}
+
+// MessageDeleteParams names deliveries to delete.
+type MessageDeleteParams struct {
+	QueueID    int64
+	Deliveries []Delivery
+	At         time.Time
+}
+
+// MessageReleaseParams names deliveries to give back. With Undelivered the
+// messages never reached the application: read_ct goes back by one, Delay is
+// ignored, and they keep their place in the queue. Otherwise read_ct stays and
+// they are ready Delay after now.
+type MessageReleaseParams struct {
+	QueueID     int64
+	Deliveries  []Delivery
+	Undelivered bool
+	Delay       time.Duration
+	At          time.Time
+}
+
+// ExtendMode says from where an extension counts.
+type ExtendMode int8
+
+const (
+	// ExtendGrow: vt becomes greatest(vt, now) + By. What users call.
+	ExtendGrow ExtendMode = iota
+	// ExtendKeep: vt becomes greatest(vt, now + By). What the lease keeper calls.
+	ExtendKeep
+)
+
+// MessageExtendParams names deliveries whose lease should last longer.
+type MessageExtendParams struct {
+	QueueID    int64
+	Deliveries []Delivery
+	By         time.Duration
+	Mode       ExtendMode
+	At         time.Time
+}
+
+// Extension is the answer for one delivery of MessageExtend; VT is the new end
+// of the lease, zero when not Held.
+type Extension struct {
+	Held bool
+	VT   time.Time
+}
+
+// MessageGetParams names a message by id.
+type MessageGetParams struct{ ID int64 }
+
+// MessageState is where a message is in its life.
+type MessageState string
+
+// The states of a message. Ready, delayed and leased are told apart by vt and
+// by the lease.
+const (
+	StateReady    MessageState = "ready"
+	StateDelayed  MessageState = "delayed"
+	StateLeased   MessageState = "leased"
+	StateArchived MessageState = "archived"
+	StateDead     MessageState = "dead"
+)
+
+// MessageRecord is a message as the views show it, live or done.
+type MessageRecord struct {
+	Message
+	State      MessageState
+	ArchivedAt time.Time // zero while it lives
+}
+
+// MessageCountParams names the queue to count.
+type MessageCountParams struct {
+	QueueID int64
+	At      time.Time
+}
+
+// MessageCounts counts the messages of one queue.
+type MessageCounts struct {
+	Ready, Delayed, Leased, Archived, Dead int64
+}

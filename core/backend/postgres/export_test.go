@@ -1,0 +1,33 @@
+package postgres
+
+import (
+	"reflect"
+
+	"github.com/pgqrs/pgqrs/core/internal/sqlfile"
+)
+
+// Step is a migration as tests see it.
+type Step struct{ Up, Down string }
+
+// Migrations are all steps, for that schema.
+func Migrations(schema string) ([]Step, error) {
+	all, err := migrations()
+	var steps []Step
+	for _, m := range all {
+		steps = append(steps, Step{sqlfile.Render(m.up, schema), sqlfile.Render(m.down, schema)})
+	}
+	return steps, err
+}
+
+// Queries are the texts of all queries by the names of their fields.
+func (b *Backend) Queries() map[string]string {
+	texts := make(map[string]string)
+	v := reflect.ValueOf(b.sql)
+	for i := range v.NumField() {
+		texts[v.Type().Field(i).Name] = v.Field(i).String()
+	}
+	return texts
+}
+
+// Deafen makes listeners listen where nothing is sent.
+func (b *Backend) Deafen() { b.sql.ListenerOpen = "listen nothing" }

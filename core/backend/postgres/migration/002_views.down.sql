@@ -1,0 +1,2 @@
+drop view {schema}.pgqrs_archive, {schema}.pgqrs_messages;
+update {schema}.pgqrs_schema set version = 1, compatible_from = 1, upgraded_at = now();

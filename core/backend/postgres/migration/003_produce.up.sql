@@ -1,0 +1,173 @@
+-- Producing. pgqrs_produce and pgqrs_produce_batch are for everybody, inside
+-- any transaction; pgqrs_enqueue is the library's.
+--
+-- Every function of pgqrs fixes its search_path, names its objects in full, and
+-- runs with the caller's rights. The other settings keep its plans to index
+-- walks, also where nothing has been analysed: a generic plan, since planning
+-- costs more than most of these statements; no sequential scan, which a generic
+-- plan on array variables would choose; no bitmap scan, which reads the index to
+-- its end before the first row and leaves its dead entries unmarked; no JIT, which
+-- costs milliseconds.
+
+-- Sets of ascending ids for new rows: at most 250 ids, 64 ranges and 4095 apart
+-- each, so that taking an id out of one stays cheap.
+create function {schema}.pgqrs_pack(message_ids bigint[])
+returns table (n integer, lo bigint, hi bigint, ids int8multirange)
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+as $body$
+declare
+    k     integer := cardinality(message_ids);
+    first bigint  := message_ids[1];
+    last  bigint  := message_ids[k];
+begin
+    if last - first = k - 1 then -- nothing in between: arithmetic is enough
+        return query
+        select (least(g + 249, last) - g + 1)::integer, g, least(g + 249, last),
+               int8multirange(int8range(g, least(g + 249, last), '[]'))
+        from generate_series(first, last, 250) g;
+        return;
+    end if;
+    -- Three numbers never fall along the ids; where none of them changes, the
+    -- ids are one row. ranked - id is the same along a range.
+    return query
+    with listed as (
+        select m.id, m.ranked, m.id <> coalesce(lag(m.id) over (order by m.ranked), m.id) + 1 as breaks
+        from unnest(message_ids) with ordinality m(id, ranked)
+    ), placed as (
+        select m.id, m.ranked, (m.ranked - 1) / 250 as by_count, (m.id - first) / 4096 as by_distance,
+               sum(m.breaks::integer) over (order by m.ranked) / 64 as by_ranges
+        from listed m
+    ), ranges as (
+        select m.by_count, m.by_distance, m.by_ranges, min(m.id) as lo, max(m.id) as hi
+        from placed m
+        group by m.by_count, m.by_distance, m.by_ranges, m.id - m.ranked
+    )
+    select sum(r.hi - r.lo + 1)::integer, min(r.lo), max(r.hi), range_agg(int8range(r.lo, r.hi, '[]'))
+    from ranges r
+    group by r.by_count, r.by_distance, r.by_ranges
+    order by 2;
+end
+$body$;
+
+-- Stores messages that become ready `delay` from now, and returns their ids in
+-- the order of the payloads. SQLSTATE PQ001: there is no such queue.
+-- Locks nothing but the new rows.
+create function {schema}.pgqrs_enqueue(
+    queue bigint, payloads json[], delay interval default '0', worker bigint default null,
+    at timestamptz default null)
+returns bigint[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+as $body$
+declare
+    stored  timestamptz := coalesce(at, clock_timestamp());
+    due     timestamptz := stored + delay;
+    new_ids bigint[];
+    one     bigint;
+begin
+    if not exists (select from {schema}.pgqrs_queues q where q.id = queue) then
+        raise exception 'queue % does not exist', queue using errcode = 'PQ001';
+    end if;
+    if cardinality(payloads) = 1 then
+        insert into {schema}.pgqrs_log (queue_id, enqueued_at, producer_worker_id, payload)
+        values (queue, stored, worker, payloads[1])
+        returning id into one;
+        insert into {schema}.pgqrs_spans (queue_id, vt, since, n, lo, hi, ids)
+        values (queue, due, due, 1, one, one, int8multirange(int8range(one, one, '[]')));
+        return array[one];
+    end if;
+    -- A function scan gives its rows in order, and ids are drawn row by row.
+    with stored_rows as (
+        insert into {schema}.pgqrs_log (queue_id, enqueued_at, producer_worker_id, payload)
+        select queue, stored, worker, p from unnest(payloads) p
+        returning id
+    )
+    select coalesce(array_agg(r.id), '{}') into new_ids from stored_rows r;
+    insert into {schema}.pgqrs_spans (queue_id, vt, since, n, lo, hi, ids)
+    select queue, due, due, p.n, p.lo, p.hi, p.ids from {schema}.pgqrs_pack(new_ids) p;
+    return new_ids;
+end
+$body$;
+
+-- The id of the queue of that name, which is made when it is missing. Until the
+-- transaction that makes it has ended, others who need the same name wait.
+create function {schema}.pgqrs_queue_ensure(name text)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $body$
+declare
+    found_id bigint;
+begin
+    loop
+        select q.id into found_id from {schema}.pgqrs_queues q where q.queue_name = name;
+        if found then
+            return found_id;
+        end if;
+        insert into {schema}.pgqrs_queues (queue_name) values (name)
+        on conflict (queue_name) do nothing
+        returning id into found_id;
+        if found then
+            return found_id;
+        end if;
+    end loop;
+end
+$body$;
+
+-- Stores messages inside the caller's transaction: they are there when it
+-- commits. The queue is made when it is missing. Payloads that jsonb would
+-- refuse are refused, since the views could not show them. Listeners are told
+-- whether they sleep or not: one may fall asleep before this commits, and could
+-- not see the messages then.
+create function {schema}.pgqrs_produce_batch(queue text, payloads json[], delay interval default '0')
+returns setof bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+as $body$
+declare
+    target  bigint;
+    payload json;
+begin
+    if queue is null or char_length(queue) not between 1 and 255 then
+        raise exception 'the name of a queue has 1 to 255 characters' using errcode = '22023';
+    end if;
+    if delay is null or delay < '0' or delay > '10 years' then
+        raise exception 'delay must be between 0 and 10 years' using errcode = '22023';
+    end if;
+    foreach payload in array payloads loop
+        if payload is null then
+            raise exception 'a payload is null; the JSON value is written ''null''' using errcode = '22004';
+        end if;
+        perform payload::jsonb;
+    end loop;
+    if cardinality(payloads) = 0 then
+        return;
+    end if;
+    target := {schema}.pgqrs_queue_ensure(queue);
+    return query select id from unnest({schema}.pgqrs_enqueue(target, payloads, delay)) id;
+    if exists (select from {schema}.pgqrs_waiting w where w.queue_id = target and w.until > clock_timestamp()) then
+        perform pg_notify('pgqrs_' || replace(s.identity::text, '-', ''), target::text)
+        from {schema}.pgqrs_schema s;
+    end if;
+end
+$body$;
+
+-- One message; see pgqrs_produce_batch.
+create function {schema}.pgqrs_produce(queue text, payload json, delay interval default '0')
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $body$
+begin
+    return (select id from {schema}.pgqrs_produce_batch(queue, array[payload], delay) id);
+end
+$body$;
+
+update {schema}.pgqrs_schema set version = 3, compatible_from = 3, upgraded_at = now();

@@ -1,0 +1,290 @@
+-- Settling deliveries: archive, delete, extend, release. And purge.
+--
+-- Deliveries arrive as triples in three parallel arrays: the messages los[i] to
+-- his[i] of leases[i], and the answer is such triples: those that were held.
+-- All are to be called in READ COMMITTED.
+
+-- Takes the messages of these deliveries out of pgqrs_spans and returns what was
+-- taken, one row per row of pgqrs_spans. What the callers do with them is the
+-- difference between the four operations.
+--
+-- Locks, lease by lease ascending: the lease (an advisory lock of this
+-- transaction, so that operations on one lease take turns), then its rows by id,
+-- by the primary key. It waits for rows that a dequeue or a purge has locked, which
+-- wait for nothing themselves, and keeps only those that it takes; so nobody waits
+-- in a circle. A row's values count as they are once it is locked. lo and
+-- hi are not asked for: where statistics were taken while nothing was leased, the
+-- planner would take the lookup index for them, and walk the whole queue. A row that
+-- we have locked is written by its ctid, which stays until then and needs no index.
+create function {schema}.pgqrs_take(queue bigint, leases bigint[], los bigint[], his bigint[])
+returns table (
+    lease bigint, vt timestamptz, since timestamptz, read_ct integer, consumer_worker_id bigint,
+    dequeued_at timestamptz, n integer, lo bigint, hi bigint, ids int8multirange)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan
+as $body$
+declare
+    asked_leases bigint[];
+    asked_ids    int8multirange[];
+    asked        bigint; -- the lease whose turn it is
+    todo         int8multirange;
+    span         record;
+begin
+    if cardinality(leases) = 1 then -- without a query
+        asked_leases := leases;
+        asked_ids := array[int8multirange(int8range(los[1], his[1], '[]'))];
+    else
+        select array_agg(a.lease order by a.lease), array_agg(a.ids order by a.lease) into asked_leases, asked_ids
+        from (
+            select u.lease, range_agg(int8range(u.lo, u.hi, '[]')) as ids
+            from unnest(leases, los, his) u(lease, lo, hi)
+            group by u.lease
+        ) a;
+    end if;
+    for i in 1 .. coalesce(cardinality(asked_leases), 0) loop
+        asked := asked_leases[i];
+        continue when asked <= 0; -- 0 is what nobody holds
+        -- Before the snapshot of the next statement: what an earlier operation on
+        -- this lease did, it sees.
+        perform pg_advisory_xact_lock(asked);
+        todo := asked_ids[i];
+        loop
+            for span in
+                select s.ctid as place, s.* from {schema}.pgqrs_spans s
+                where s.queue_id = queue and s.lease = asked and s.ids && todo
+                order by s.id
+                for update skip locked
+            loop
+                ids := span.ids * todo;
+                continue when isempty(ids);
+                if ids = span.ids then
+                    n := span.n;
+                    delete from {schema}.pgqrs_spans s
+                    where s.ctid = span.place;
+                else
+                    n := (select sum(upper(r) - lower(r)) from unnest(ids) r);
+                    update {schema}.pgqrs_spans s set ids = span.ids - pgqrs_take.ids, n = span.n - pgqrs_take.n
+                    where s.ctid = span.place;
+                end if;
+                lease := span.lease;
+                vt := span.vt;
+                since := span.since;
+                read_ct := span.read_ct;
+                consumer_worker_id := span.consumer_worker_id;
+                dequeued_at := span.dequeued_at;
+                lo := lower(ids);
+                hi := upper(ids) - 1;
+                return next;
+                todo := todo - ids;
+                exit when isempty(todo);
+            end loop;
+            -- A miss counts only when a fresh snapshot has no row of the lease
+            -- that holds the message: a split may have moved it meanwhile.
+            exit when isempty(todo) or not exists (
+                select from {schema}.pgqrs_spans s
+                where s.queue_id = queue and s.lease = asked and s.ids && todo);
+            -- Wait for what others have locked, and let go of it: should a dequeue
+            -- have given the row to a higher lease, its new holder must not have to
+            -- wait for us, who may be about to wait for them.
+            begin
+                perform from {schema}.pgqrs_spans s
+                where s.queue_id = queue and s.lease = asked and s.ids && todo
+                order by s.id
+                limit 1
+                for update;
+                raise exception using errcode = 'PQ002';
+            exception when sqlstate 'PQ002' then
+                null;
+            end;
+        end loop;
+    end loop;
+end
+$body$;
+
+-- Moves deliveries to the archive. With again, those that this very delivery
+-- archived before are returned too (before is true): the answer of an earlier
+-- call was lost. A triple may then be returned in parts, and what this call
+-- archived in both ways.
+create function {schema}.pgqrs_archive(
+    queue bigint, leases bigint[], los bigint[], his bigint[], again boolean default false,
+    at timestamptz default null)
+returns table (of_lease bigint, from_id bigint, to_id bigint, before boolean)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan
+as $body$
+begin
+    return query
+        with taken as materialized (
+            select * from {schema}.pgqrs_take(queue, leases, los, his)
+        ), put as (
+            insert into {schema}.pgqrs_done (queue_id, lease, outcome, archived_at, dequeued_at, consumer_worker_id, read_ct, vt, n, lo, hi, ids)
+            select queue, t.lease, 'archived', coalesce(at, clock_timestamp()), t.dequeued_at, t.consumer_worker_id, t.read_ct, t.vt, t.n, t.lo, t.hi, t.ids
+            from taken t
+        )
+        select t.lease, lower(r), upper(r) - 1, false from taken t, unnest(t.ids) r;
+    if again then
+        -- A new statement: the first call, if it is still on its way in another
+        -- session, held the advisory locks that pgqrs_take waited for.
+        return query
+            select d.lease, lower(r), upper(r) - 1, true
+            from unnest(leases, los, his) u(lease, lo, hi), lateral (
+                select d.lease, d.ids
+                from {schema}.pgqrs_done d
+                where d.queue_id = queue and d.lo > u.lo - 4096 and d.lo <= u.hi and d.hi >= u.lo
+                  and d.lease = u.lease and d.outcome = 'archived'
+                offset 0
+            ) d, unnest(d.ids * int8multirange(int8range(u.lo, u.hi, '[]'))) r;
+    end if;
+end
+$body$;
+
+-- Deletes deliveries and their messages. Log rows are deleted only by the ids
+-- that removed spans returned.
+create function {schema}.pgqrs_delete(queue bigint, leases bigint[], los bigint[], his bigint[])
+returns table (of_lease bigint, from_id bigint, to_id bigint)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan
+as $body$
+begin
+    return query
+        with taken as materialized (
+            select t.lease, r from {schema}.pgqrs_take(queue, leases, los, his) t, unnest(t.ids) r
+        ), gone as (
+            -- One index walk per range, and then the rows by their ctid: as a join
+            -- the planner would read far more of the log. Its rows never move.
+            delete from {schema}.pgqrs_log l
+            where l.ctid = any (array(
+                select m.ctid from taken t, lateral (
+                    select k.ctid from {schema}.pgqrs_log k
+                    where k.id >= lower(t.r) and k.id < upper(t.r) and k.queue_id = queue
+                    offset 0
+                ) m))
+        )
+        select t.lease, lower(t.r), upper(t.r) - 1 from taken t;
+end
+$body$;
+
+-- Lengthens leases and returns their new end. With keep, vt becomes
+-- greatest(vt, now + period); otherwise greatest(vt, now) + period. A lease that
+-- ran out and that nobody took is held again.
+create function {schema}.pgqrs_extend_vt(
+    queue bigint, leases bigint[], los bigint[], his bigint[], period interval, keep boolean,
+    at timestamptz default null)
+returns table (of_lease bigint, from_id bigint, to_id bigint, new_vt timestamptz)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan
+as $body$
+begin
+    return query
+        with taken as materialized (
+            -- The clock is read for each row, behind its lock.
+            select t.*, case when keep then greatest(t.vt, coalesce(at, clock_timestamp()) + period)
+                             else greatest(t.vt, coalesce(at, clock_timestamp())) + period end as until
+            from {schema}.pgqrs_take(queue, leases, los, his) t
+        ), put as (
+            insert into {schema}.pgqrs_spans (queue_id, lease, vt, since, read_ct, consumer_worker_id, dequeued_at, n, lo, hi, ids)
+            select queue, t.lease, t.until, t.since, t.read_ct, t.consumer_worker_id, t.dequeued_at, t.n, t.lo, t.hi, t.ids
+            from taken t
+        )
+        select t.lease, lower(r), upper(r) - 1, t.until from taken t, unnest(t.ids) r;
+end
+$body$;
+
+-- Makes deliveries ready again, `delay` from now. With undelivered nothing of
+-- them reached the application: read_ct goes back by one, and they take their
+-- old place in line. lease becomes 0: nobody holds them.
+create function {schema}.pgqrs_release(
+    queue bigint, leases bigint[], los bigint[], his bigint[], undelivered boolean, delay interval,
+    at timestamptz default null)
+returns table (of_lease bigint, from_id bigint, to_id bigint)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan
+as $body$
+begin
+    return query
+        with taken as materialized (
+            select t.*, case when undelivered then t.since else coalesce(at, clock_timestamp()) + delay end as due
+            from {schema}.pgqrs_take(queue, leases, los, his) t
+        ), put as (
+            insert into {schema}.pgqrs_spans (queue_id, lease, vt, since, read_ct, n, lo, hi, ids)
+            select queue, 0, t.due, t.due, t.read_ct - undelivered::integer, t.n, t.lo, t.hi, t.ids
+            from taken t
+        )
+        select t.lease, lower(r), upper(r) - 1 from taken t, unnest(t.ids) r;
+end
+$body$;
+
+-- Deletes up to `most` sets of live messages, leased ones included, with ids up
+-- to `upto`, and returns how many messages that were; 0: a fresh snapshot showed
+-- none. Waits for a row only while it has locked no other: a dequeue may give that
+-- row to a higher lease meanwhile, and then the order of the locks would not be that
+-- of settling.
+create function {schema}.pgqrs_purge(queue bigint, upto bigint, most integer default 1000)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan
+as $body$
+declare
+    removed bigint;
+begin
+    loop
+        with locked as materialized (
+            select s.ctid as place from {schema}.pgqrs_spans s
+            where s.queue_id = queue and s.lo + 0 <= upto -- + 0: not by the lookup index, whose order is another
+            order by s.lease, s.id
+            limit most
+            for update skip locked
+        ), taken as (
+            -- A row that changed since the snapshot is not seen at its new place
+            -- before the next statement; then it is still locked.
+            delete from {schema}.pgqrs_spans s where s.ctid = any (array(select k.place from locked k))
+            returning s.n, s.ids
+        ), gone as (
+            delete from {schema}.pgqrs_log l
+            where l.ctid = any (array(
+                select m.ctid from taken t, unnest(t.ids) r, lateral (
+                    select k.ctid from {schema}.pgqrs_log k
+                    where k.id >= lower(r) and k.id < upper(r) and k.queue_id = queue
+                    offset 0
+                ) m))
+        )
+        select coalesce(sum(t.n), 0) into removed from taken t;
+        exit when removed > 0 or not exists (
+            select from {schema}.pgqrs_spans s where s.queue_id = queue and s.lo <= upto);
+        -- Others have locked what is left. What they leave of it, or put there
+        -- instead, is to be purged too.
+        perform from {schema}.pgqrs_spans s
+        where s.queue_id = queue and s.lo + 0 <= upto
+        order by s.lease, s.id
+        limit 1
+        for update;
+    end loop;
+    return removed;
+end
+$body$;
+
+update {schema}.pgqrs_schema set version = 5, compatible_from = 5, upgraded_at = now();

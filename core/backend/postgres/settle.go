@@ -1,0 +1,194 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgqrs/pgqrs/core/backend"
+)
+
+// A transaction settles deliveries of at most so many leases, because it takes
+// an advisory lock for each, and the server's lock table is finite.
+const settleLeases = 256
+
+// span names the messages lo to hi of one lease.
+type span struct{ lease, lo, hi int64 }
+
+// spansOf makes the fewest spans that name exactly these deliveries, ascending.
+func spansOf(deliveries []backend.Delivery) []span {
+	sorted := slices.Clone(deliveries)
+	slices.SortFunc(sorted, func(a, b backend.Delivery) int {
+		return cmp.Or(cmp.Compare(a.Lease, b.Lease), cmp.Compare(a.ID, b.ID))
+	})
+	var spans []span
+	for _, d := range sorted {
+		if n := len(spans) - 1; n >= 0 && spans[n].lease == d.Lease && d.ID <= spans[n].hi+1 {
+			spans[n].hi = d.ID
+			continue
+		}
+		spans = append(spans, span{d.Lease, d.ID, d.ID})
+	}
+	return spans
+}
+
+// pieces cuts spans where one transaction has enough leases.
+func pieces(spans []span) [][]span {
+	var all [][]span
+	begin, leases := 0, 0
+	for i, s := range spans {
+		if i > begin && s.lease == spans[i-1].lease {
+			continue
+		}
+		if leases++; leases > settleLeases {
+			all = append(all, spans[begin:i])
+			begin, leases = i, 1
+		}
+	}
+	return append(all, spans[begin:])
+}
+
+// answer is a span that was settled, and how.
+type answer struct {
+	span
+	before bool
+	vt     time.Time
+}
+
+// find returns the answer that has a delivery, nil when none has. answers are
+// sorted.
+func find(answers []answer, d backend.Delivery) *answer {
+	i, _ := slices.BinarySearchFunc(answers, d, func(a answer, d backend.Delivery) int {
+		return cmp.Or(cmp.Compare(a.lease, d.Lease), cmp.Compare(a.hi, d.ID))
+	})
+	if i < len(answers) && answers[i].lease == d.Lease && answers[i].lo <= d.ID {
+		return &answers[i]
+	}
+	return nil
+}
+
+// settle runs a settling function on deliveries and returns its answers, sorted.
+// rest are the function's parameters behind the spans; extra says where in an
+// answer its columns behind the first three go.
+func (b *Backend) settle(ctx context.Context, twice repeatable, sql string, queueID int64, deliveries []backend.Delivery,
+	rest []any, extra func(*answer) []any) ([]answer, error) {
+	var answers []answer
+	if len(deliveries) == 0 {
+		return nil, nil
+	}
+	for i, piece := range pieces(spansOf(deliveries)) {
+		var leases, los, his []int64
+		for _, s := range piece {
+			leases, los, his = append(leases, s.lease), append(los, s.lo), append(his, s.hi)
+		}
+		var got []answer
+		err := b.transact(ctx, twice, false, sql, append([]any{queueID, leases, los, his}, rest...), func(rows pgx.Rows) error {
+			got = got[:0] // of a try that was rolled back
+			var a answer
+			return each(rows, func() error {
+				got = append(got, a)
+				return nil
+			}, append([]any{&a.lease, &a.lo, &a.hi}, extra(&a)...)...)
+		})
+		if err != nil {
+			return nil, partly(err, i > 0)
+		}
+		answers = append(answers, got...)
+	}
+	slices.SortFunc(answers, func(a, b answer) int {
+		return cmp.Or(cmp.Compare(a.lease, b.lease), cmp.Compare(a.hi, b.hi))
+	})
+	return answers, nil
+}
+
+// partly adds to an error that earlier pieces were committed.
+func partly(err error, committed bool) error {
+	var e *backend.Error
+	if committed && errors.As(err, &e) {
+		e.MaybeCommitted, e.SafeToRetry = true, false
+	}
+	return err
+}
+
+// outcomes answers for each delivery.
+func outcomes(deliveries []backend.Delivery, answers []answer) []backend.Outcome {
+	all := make([]backend.Outcome, len(deliveries))
+	for i, d := range deliveries {
+		if find(answers, d) != nil {
+			all[i] = backend.Settled
+		}
+	}
+	return all
+}
+
+// none: a settling function with three columns.
+func none(*answer) []any { return nil }
+
+// MessageArchive implements backend.MessageBackend.
+func (b *Backend) MessageArchive(ctx context.Context, p *backend.MessageArchiveParams) ([]backend.Outcome, error) {
+	answers, err := b.settle(ctx, false, b.sql.MessageArchive, p.QueueID, p.Deliveries, []any{p.Again, moment(p.At)},
+		func(a *answer) []any { return []any{&a.before} })
+	if err != nil {
+		return nil, err
+	}
+	var before []answer
+	now := slices.DeleteFunc(answers, func(a answer) bool {
+		if a.before {
+			before = append(before, a)
+		}
+		return a.before
+	})
+	all := outcomes(p.Deliveries, now)
+	for i, d := range p.Deliveries {
+		// What this call archived is in the archive by now, so it is in both.
+		if all[i] == backend.NotHeld && find(before, d) != nil {
+			all[i] = backend.SettledBefore
+		}
+	}
+	return all, nil
+}
+
+// MessageDelete implements backend.MessageBackend.
+func (b *Backend) MessageDelete(ctx context.Context, p *backend.MessageDeleteParams) ([]backend.Outcome, error) {
+	answers, err := b.settle(ctx, false, b.sql.MessageDelete, p.QueueID, p.Deliveries, nil, none)
+	if err != nil {
+		return nil, err
+	}
+	return outcomes(p.Deliveries, answers), nil
+}
+
+// MessageRelease implements backend.MessageBackend.
+func (b *Backend) MessageRelease(ctx context.Context, p *backend.MessageReleaseParams) ([]backend.Outcome, error) {
+	if p.Undelivered {
+		// Before and after: no walk that began meanwhile may keep its watermark.
+		b.marks.of(p.QueueID).lower()
+		defer b.marks.of(p.QueueID).lower()
+	}
+	answers, err := b.settle(ctx, false, b.sql.MessageRelease, p.QueueID, p.Deliveries,
+		[]any{p.Undelivered, p.Delay, moment(p.At)}, none)
+	if err != nil {
+		return nil, err
+	}
+	return outcomes(p.Deliveries, answers), nil
+}
+
+// MessageExtend implements backend.MessageBackend.
+func (b *Backend) MessageExtend(ctx context.Context, p *backend.MessageExtendParams) ([]backend.Extension, error) {
+	keep := p.Mode == backend.ExtendKeep
+	answers, err := b.settle(ctx, repeatable(keep), b.sql.MessageExtend, p.QueueID, p.Deliveries,
+		[]any{p.By, keep, moment(p.At)}, func(a *answer) []any { return []any{&a.vt} })
+	if err != nil {
+		return nil, err
+	}
+	all := make([]backend.Extension, len(p.Deliveries))
+	for i, d := range p.Deliveries {
+		if a := find(answers, d); a != nil {
+			all[i] = backend.Extension{Held: true, VT: a.vt}
+		}
+	}
+	return all, nil
+}

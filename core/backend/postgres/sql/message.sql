@@ -1,0 +1,55 @@
+-- Messages. The functions say what they lock.
+
+-- name: message_produce
+select {schema}.pgqrs_enqueue($1, $2, $3, $4, $5)
+
+-- name: message_dequeue
+select message_id, payload, enqueued_at, producer, delivered, new_lease, taken_at, until, dead, first_vt, due_us
+from {schema}.pgqrs_dequeue($1, $2, $3, $4, $5, $6, $7)
+
+-- name: message_archive
+select of_lease, from_id, to_id, before from {schema}.pgqrs_archive($1, $2, $3, $4, $5, $6)
+
+-- name: message_delete
+select of_lease, from_id, to_id from {schema}.pgqrs_delete($1, $2, $3, $4)
+
+-- name: message_extend
+select of_lease, from_id, to_id, new_vt from {schema}.pgqrs_extend_vt($1, $2, $3, $4, $5, $6, $7)
+
+-- name: message_release
+select of_lease, from_id, to_id from {schema}.pgqrs_release($1, $2, $3, $4, $5, $6, $7)
+
+-- One snapshot, three index walks: the log by id, and the sets that may hold it.
+-- name: message_get
+select l.id, l.queue_id, l.payload, l.enqueued_at, coalesce(l.producer_worker_id, 0),
+       coalesce(s.lease, d.lease), coalesce(s.vt, d.vt), coalesce(s.read_ct, d.read_ct),
+       coalesce(s.dequeued_at, d.dequeued_at), coalesce(s.consumer_worker_id, d.consumer_worker_id, 0),
+       coalesce(d.outcome, case when s.vt <= clock_timestamp() then 'ready' when s.lease = 0 then 'delayed' else 'leased' end),
+       d.archived_at
+from {schema}.pgqrs_log l
+left join lateral (
+    select s.* from {schema}.pgqrs_spans s
+    where s.queue_id = l.queue_id and s.lo > l.id - 4096 and s.lo <= l.id and s.hi >= l.id and s.ids @> l.id
+    offset 0
+) s on true
+left join lateral (
+    select d.* from {schema}.pgqrs_done d
+    where d.queue_id = l.queue_id and d.lo > l.id - 4096 and d.lo <= l.id and d.hi >= l.id and d.ids @> l.id
+    offset 0
+) d on true
+where l.id = $1 and (s.id is not null or d.id is not null)
+
+-- Reads the rows of the queue in both tables, and no message.
+-- name: message_count
+select coalesce(sum(n) filter (where state = 'ready'), 0)::bigint,
+       coalesce(sum(n) filter (where state = 'delayed'), 0)::bigint,
+       coalesce(sum(n) filter (where state = 'leased'), 0)::bigint,
+       coalesce(sum(n) filter (where state = 'archived'), 0)::bigint,
+       coalesce(sum(n) filter (where state = 'dead'), 0)::bigint
+from (
+    select n, case when vt <= coalesce($2::timestamptz, clock_timestamp()) then 'ready'
+                   when lease = 0 then 'delayed' else 'leased' end as state
+    from {schema}.pgqrs_spans where queue_id = $1
+    union all
+    select n, outcome from {schema}.pgqrs_done where queue_id = $1
+) sets

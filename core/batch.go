@@ -1,0 +1,262 @@
+package pgqrs
+
+import (
+	"math"
+	"sort"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pgqrs/pgqrs/core/backend"
+	"github.com/pgqrs/pgqrs/core/internal/monotonic"
+)
+
+// BatchControl is what the reader of a Batch and the lease keeper share. Its
+// layout is the head of pgqrs_batch in pgqrs.h. All access is atomic.
+type BatchControl struct {
+	// Delivered: the reader counts here the messages that it has handed on,
+	// from the first. The others are kept alive.
+	Delivered uint64
+	// VTMicros is when the lease of the undelivered ends, microseconds of 1970 UTC.
+	VTMicros int64
+	// DeliverByNanos is CLOCK_MONOTONIC: after it nothing of this batch may be
+	// handed on, for too little of the lease is left, or it was lost.
+	DeliverByNanos int64
+}
+
+// Batch is what one dequeue leased: messages in delivery order, and the life of
+// their leases in this process. The keeper extends what is not delivered; a
+// stream with KeepDelivered also what is delivered and not settled.
+//
+// Messages may be read by the reader alone; the other methods are safe for use
+// by many goroutines.
+type Batch struct {
+	QueueID    int64
+	Lease      int64
+	WorkerID   int64
+	DequeuedAt time.Time
+	Messages   []backend.Message
+
+	store  *Store
+	stream *Stream // nil for DequeueBatch
+	vt     time.Duration
+	ids    []int64 // of Messages; survives what the reader does to them
+	sorted bool    // ids ascend, as nearly always
+
+	mu        sync.Mutex
+	control   *BatchControl
+	freed     bool
+	settled   []bool
+	unsettled int
+	spoiled   bool // something undelivered was lost: nothing more is handed on
+	renewing  bool
+	expires   time.Time // of what is kept, by our monotonic clock, on the safe side
+	promised  time.Time // of everything: the lease as it was drawn
+	retryAt   time.Time // an extension failed: not before
+	marks     []mark    // KeepDelivered: when the keeper saw what delivered
+}
+
+// mark says that the messages before index were delivered by that moment.
+type mark struct {
+	index int
+	at    time.Time
+}
+
+// newBatch takes a dequeue's answer; asked is the moment before it was asked for.
+func newBatch(s *Store, st *Stream, p *backend.MessageDequeueParams, r *backend.MessageDequeueResult, asked time.Time) *Batch {
+	first := r.Messages[0]
+	b := &Batch{
+		QueueID: p.QueueID, Lease: first.Lease, WorkerID: p.WorkerID, DequeuedAt: first.DequeuedAt, Messages: r.Messages,
+		store: s, stream: st, vt: p.VT, sorted: true,
+		ids: make([]int64, len(r.Messages)), settled: make([]bool, len(r.Messages)), unsettled: len(r.Messages),
+	}
+	for i := range r.Messages {
+		b.ids[i] = r.Messages[i].ID
+		b.sorted = b.sorted && (i == 0 || b.ids[i] > b.ids[i-1])
+	}
+	b.promised = asked.Add(p.VT)
+	b.control = &BatchControl{}
+	b.renewed(asked, first.VT)
+	return b
+}
+
+// renewed notes that the lease of what is kept lasts vt from asked on.
+// The caller holds mu, or is the only one.
+func (b *Batch) renewed(asked time.Time, vt time.Time) {
+	b.expires = asked.Add(b.vt)
+	if b.freed || b.spoiled {
+		return // nothing is handed on any more
+	}
+	atomic.StoreInt64(&b.control.VTMicros, vt.UnixMicro())
+	// A message reaches the application with at least half of its vt left.
+	atomic.StoreInt64(&b.control.DeliverByNanos, monotonic.Nanos()+int64(time.Until(b.expires)-b.vt/2))
+}
+
+// Control is what the reader shares with the keeper.
+func (b *Batch) Control() *BatchControl {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.control
+}
+
+// MoveControl makes c take over from the present control, whose values are
+// copied. c may lie in memory that Go does not own; it must stay until Free. When
+// the batch was given back already, c says so, and is not touched any more.
+func (b *Batch) MoveControl(c *BatchControl) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.copyControl(c)
+	if !b.freed {
+		b.control = c
+	}
+}
+
+func (b *Batch) copyControl(c *BatchControl) {
+	atomic.StoreUint64(&c.Delivered, atomic.LoadUint64(&b.control.Delivered))
+	atomic.StoreInt64(&c.VTMicros, atomic.LoadInt64(&b.control.VTMicros))
+	atomic.StoreInt64(&c.DeliverByNanos, atomic.LoadInt64(&b.control.DeliverByNanos))
+}
+
+// Next hands on the next message, with the end of its lease as it is now; false
+// when there is none, or too little of the lease is left: then Free the batch, and
+// what it still holds comes again. For readers in Go, one at a time.
+func (b *Batch) Next() (*backend.Message, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := b.delivered()
+	if b.freed || i >= len(b.Messages) || monotonic.Nanos() > atomic.LoadInt64(&b.control.DeliverByNanos) {
+		return nil, false
+	}
+	m := &b.Messages[i]
+	m.VT = time.UnixMicro(atomic.LoadInt64(&b.control.VTMicros))
+	atomic.StoreUint64(&b.control.Delivered, uint64(i)+1)
+	return m, true
+}
+
+// Free says that the reader is done with the batch: undelivered messages go back
+// to their place in the queue, in the background. When it returns, the control is
+// not touched any more. A second call does nothing.
+func (b *Batch) Free() {
+	if back := b.takeUndelivered(); len(back) > 0 {
+		b.store.settles.add(settlement{verb: releasing, queueID: b.QueueID, undelivered: true},
+			&settling{deliveries: back, done: b.store.logGiveBack})
+	}
+	b.mu.Lock()
+	b.Messages = nil
+	b.mu.Unlock()
+	if b.stream != nil {
+		b.stream.batchEnded()
+	}
+	b.store.keeper.look()
+}
+
+// takeUndelivered ends the reader's part: it returns what nobody has seen, and
+// nothing the second time. A reader that does not know yet (the stream was closed
+// by somebody else) is told by the control that it must not hand on anything.
+func (b *Batch) takeUndelivered() []backend.Delivery {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.freed {
+		return nil
+	}
+	b.freed = true
+	var back []backend.Delivery
+	for i := b.delivered(); i < len(b.ids); i++ {
+		if !b.settled[i] {
+			back = append(back, backend.Delivery{Lease: b.Lease, ID: b.ids[i]})
+			b.drop(i)
+		}
+	}
+	atomic.StoreInt64(&b.control.DeliverByNanos, math.MinInt64)
+	own := &BatchControl{}
+	b.copyControl(own)
+	b.control = own
+	return back
+}
+
+// delivered is how many messages the reader has handed on. The caller holds mu.
+func (b *Batch) delivered() int {
+	return int(min(atomic.LoadUint64(&b.control.Delivered), uint64(len(b.ids))))
+}
+
+// undelivered counts what the reader still has to hand on.
+func (b *Batch) undelivered() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.freed {
+		return 0
+	}
+	return len(b.ids) - b.delivered()
+}
+
+// isOver says whether a stream has nothing more to do with the batch.
+func (b *Batch) isOver() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.unsettled == 0 || !b.keepsDelivered() && (b.freed || b.delivered() == len(b.ids))
+}
+
+// keepsDelivered says whether delivered messages are kept alive, too.
+func (b *Batch) keepsDelivered() bool { return b.stream != nil && b.stream.options.KeepDelivered }
+
+// holds says whether a message is of this batch and not settled; certain: and its
+// lease lasts by our own clock.
+func (b *Batch) holds(id int64) (held, certain bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	i := b.index(id)
+	if i < 0 || b.settled[i] {
+		return false, false
+	}
+	end := b.promised
+	if b.keepsDelivered() {
+		end = b.expires
+	}
+	return true, time.Now().Before(end)
+}
+
+// index finds a message by id: -1 when it is not of this batch.
+func (b *Batch) index(id int64) int {
+	if b.sorted {
+		i := sort.Search(len(b.ids), func(i int) bool { return b.ids[i] >= id })
+		if i < len(b.ids) && b.ids[i] == id {
+			return i
+		}
+		return -1
+	}
+	for i, x := range b.ids {
+		if x == id {
+			return i
+		}
+	}
+	return -1
+}
+
+// settle notes that a delivery is over, and says whether all are.
+func (b *Batch) settle(id int64) (all bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := b.index(id); i >= 0 {
+		b.drop(i)
+	}
+	return b.unsettled == 0
+}
+
+// drop notes that a message is settled, or held no more; false: it was so before.
+// The caller holds mu.
+func (b *Batch) drop(i int) bool {
+	if b.settled[i] {
+		return false
+	}
+	b.settled[i] = true
+	b.unsettled--
+	return true
+}
+
+// Release of what was fetched in vain is best effort: what is not given back
+// comes again when its vt has passed.
+func (s *Store) logGiveBack(_ []backend.Extension, err error) {
+	if err != nil {
+		s.log.Warn("undelivered messages were not given back; they come again after their vt", "error", err)
+	}
+}

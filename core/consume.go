@@ -1,0 +1,189 @@
+package pgqrs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/pgqrs/pgqrs/core/backend"
+)
+
+// Handler works on one message. nil archives it. An error, or a panic, is logged,
+// and the message is ready again a vt later. The message is kept alive while the
+// handler runs, for at most Config.MaxLease.
+type Handler func(ctx context.Context, m *Message) error
+
+// DequeueBuilder collects how to consume a queue: see Dequeue.
+type DequeueBuilder struct {
+	queue       string
+	handler     Handler
+	concurrency int
+	shutdown    time.Duration
+	options     StreamOptions
+}
+
+// Dequeue begins a consume loop:
+//
+//	err := pgqrs.Dequeue().From("tasks").Handle(work).Execute(ctx, store)
+func Dequeue() *DequeueBuilder {
+	return &DequeueBuilder{concurrency: 1, shutdown: 30 * time.Second, options: StreamOptions{KeepDelivered: true}}
+}
+
+// From names the queue.
+func (b *DequeueBuilder) From(queue string) *DequeueBuilder { b.queue = queue; return b }
+
+// Handle sets the handler.
+func (b *DequeueBuilder) Handle(h Handler) *DequeueBuilder { b.handler = h; return b }
+
+// Batch bounds what is leased ahead of the handlers; by default it adapts.
+func (b *DequeueBuilder) Batch(n int) *DequeueBuilder { b.options.BatchSize = n; return b }
+
+// VT sets the visibility timeout in seconds.
+func (b *DequeueBuilder) VT(seconds float64) *DequeueBuilder {
+	b.options.VT = fromSeconds(seconds)
+	return b
+}
+
+// Concurrency sets how many handlers run at once; 1 by default.
+func (b *DequeueBuilder) Concurrency(n int) *DequeueBuilder { b.concurrency = n; return b }
+
+// UntilEmpty ends the loop when no message is ready and none is being handled.
+func (b *DequeueBuilder) UntilEmpty() *DequeueBuilder { b.options.UntilEmpty = true; return b }
+
+// ShutdownTimeout is how long running handlers have to finish once ctx has ended,
+// before their context ends too; 30 s by default.
+func (b *DequeueBuilder) ShutdownTimeout(d time.Duration) *DequeueBuilder { b.shutdown = d; return b }
+
+// Execute runs until ctx ends, the store is closed, or the queue is empty
+// (UntilEmpty), and then returns nil: running handlers have finished, what they
+// did is committed, and the rest was given back. An error means that the loop
+// could not go on.
+func (b *DequeueBuilder) Execute(ctx context.Context, s *Store) error {
+	if b.handler == nil {
+		return errInvalid("a consume loop needs a handler")
+	}
+	if b.concurrency < 1 {
+		return errInvalid("the concurrency must be 1 or more, not %d", b.concurrency)
+	}
+	st, err := s.OpenStream(b.queue, b.options)
+	if err != nil {
+		return err
+	}
+	finish := s.consuming()
+	defer finish()
+	handling, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	l := &consumeLoop{
+		DequeueBuilder: b, store: s, stream: st, ctx: handling,
+		slots: make(chan struct{}, b.concurrency), answers: make(chan struct{}, maxAnswers),
+	}
+	err = l.run(ctx)
+	stopLate := time.AfterFunc(b.shutdown, cancel)
+	defer stopLate.Stop()
+	l.end(context.WithoutCancel(ctx))
+	return err
+}
+
+// maxAnswers bounds the acknowledgements of one loop that are on their way; then
+// handlers wait.
+const maxAnswers = 2 * largestFetch
+
+// consumeLoop is one Execute.
+type consumeLoop struct {
+	*DequeueBuilder
+	store   *Store
+	stream  *Stream
+	ctx     context.Context // of the handlers
+	slots   chan struct{}
+	answers chan struct{}  // one for each acknowledgement on its way
+	running sync.WaitGroup // handlers, and acknowledgements on their way
+}
+
+// run hands messages to handlers until something ends it.
+func (l *consumeLoop) run(ctx context.Context) error {
+	for {
+		batch, err := l.stream.Next(ctx)
+		switch {
+		case errors.Is(err, io.EOF) || ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		}
+		for {
+			select {
+			case l.slots <- struct{}{}:
+			case <-ctx.Done():
+				return nil
+			case <-l.stream.ended:
+				return nil
+			}
+			if ctx.Err() != nil { // select takes either when both are ready
+				return nil
+			}
+			m, ok := batch.Next()
+			if !ok {
+				<-l.slots
+				break
+			}
+			l.running.Add(1)
+			go l.handle(&Message{Message: *m, store: l.store})
+		}
+		batch.Free()
+	}
+}
+
+// end gives back at once what no handler has seen, and waits for handlers and
+// their answers. Until then the messages of handlers are kept alive.
+func (l *consumeLoop) end(ctx context.Context) {
+	grace, stop := context.WithTimeout(ctx, closeGrace)
+	defer stop()
+	l.stream.end(nil)
+	l.store.logGiveBack(nil, l.stream.drain(grace))
+	l.running.Wait()
+	_ = l.stream.Close(grace) // nothing is left to give back
+}
+
+// handle runs the handler and sends its answer on its way.
+func (l *consumeLoop) handle(m *Message) {
+	defer func() { <-l.slots; l.running.Done() }()
+	err := l.call(m)
+	if m.over.Load() {
+		if err != nil {
+			l.store.log.Error("a handler failed after it had settled its message", "queue", l.queue, "id", m.ID, "error", err)
+		}
+		return
+	}
+	key := settlement{verb: archiving, queueID: m.QueueID}
+	if err != nil {
+		if l.ctx.Err() != nil {
+			return // told to stop after the shutdown time-out: the message keeps its vt
+		}
+		l.store.log.Error("a handler failed; its message is tried again", "queue", l.queue, "id", m.ID, "read_ct", m.ReadCount, "error", err)
+		key = settlement{verb: releasing, queueID: m.QueueID, by: l.stream.options.VT}
+	}
+	l.answers <- struct{}{}
+	l.running.Add(1)
+	l.store.settles.add(key, &settling{
+		deliveries: []backend.Delivery{{Lease: m.Lease, ID: m.ID}},
+		done: func(answers []backend.Extension, err error) {
+			defer func() { <-l.answers; l.running.Done() }()
+			if err != nil {
+				l.store.log.Error("the answer of a handler was not stored; its message comes again", "queue", l.queue, "id", m.ID, "error", err)
+			} else if !answers[0].Held {
+				l.store.log.Warn("the lease was lost while the handler ran; the message is delivered again", "queue", l.queue, "id", m.ID)
+			}
+		},
+	})
+}
+
+func (l *consumeLoop) call(m *Message) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	return l.handler(l.ctx, m)
+}

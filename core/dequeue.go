@@ -1,0 +1,107 @@
+package pgqrs
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/pgqrs/pgqrs/core/backend"
+)
+
+// DequeueBatch leases up to limit ready messages (0: the store's default) for vt
+// (0: the default) to a registered consumer, in delivery order. It does not wait
+// for messages: nil and no error when none is ready.
+func (s *Store) DequeueBatch(ctx context.Context, workerID int64, limit int, vt time.Duration) (*Batch, error) {
+	if s.isClosed() {
+		return nil, errClosed()
+	}
+	if limit == 0 {
+		limit = s.config.DefaultMaxBatchSize
+	}
+	if vt == 0 {
+		vt = s.config.DefaultLockTime
+	}
+	if err := validateFetch(limit, vt); err != nil {
+		return nil, err
+	}
+	queueID := s.ledger.queueOf(workerID)
+	if queueID == 0 {
+		return nil, backend.Errorf(ErrWorkerNotFound, "worker %d is not registered in this process", workerID)
+	}
+	type result struct {
+		batch *Batch
+		err   error
+	}
+	c := make(chan result, 1)
+	started := s.tasks.start(func() {
+		var r result
+		r.err = s.retryWhileSafe(ctx, func() (err error) {
+			r.batch, _, err = s.dequeue(nil, &backend.MessageDequeueParams{
+				QueueID: queueID, WorkerID: workerID, Limit: limit, VT: vt, MaxReadCount: s.config.MaxReadCount,
+			})
+			return err
+		})
+		c <- r
+	})
+	if !started {
+		return nil, errClosed()
+	}
+	select {
+	case r := <-c:
+		return r.batch, r.err
+	case <-ctx.Done():
+		// The answer may hold messages: they go back.
+		s.tasks.start(func() {
+			if r := <-c; r.batch != nil {
+				r.batch.Free()
+			}
+		})
+		return nil, contextError(ctx)
+	}
+}
+
+// dequeue leases messages and makes them known to the ledger and the keeper. When
+// none is ready, next says how long until one becomes so; negative: unknown.
+func (s *Store) dequeue(st *Stream, p *backend.MessageDequeueParams) (b *Batch, next time.Duration, err error) {
+	asked := time.Now()
+	r, err := s.backend.MessageDequeue(s.ctx, p)
+	if err != nil {
+		return nil, 0, err
+	}
+	if r.Dead > 0 {
+		s.log.Warn("messages were delivered too often and are dead letters now", "queue_id", p.QueueID, "messages", r.Dead, "max_read_ct", p.MaxReadCount)
+	}
+	if len(r.Messages) == 0 {
+		if !r.HasNext {
+			return nil, -1, nil
+		}
+		return nil, r.NextDue, nil
+	}
+	b = newBatch(s, st, p, r, asked)
+	s.ledger.add(b)
+	s.keeper.add(b)
+	return b, 0, nil
+}
+
+// turns lets one fetch at a time into a queue: many claimers of one process on
+// one head only slow each other down.
+type turns struct {
+	mu sync.Mutex
+	by map[int64]*sync.Mutex
+}
+
+// take waits for the turn and returns what ends it.
+func (t *turns) take(queueID int64) (release func()) {
+	t.mu.Lock()
+	if t.by == nil {
+		t.by = make(map[int64]*sync.Mutex)
+	}
+	m := t.by[queueID]
+	if m == nil {
+		m = new(sync.Mutex)
+		t.by[queueID] = m
+	}
+	t.mu.Unlock()
+	m.Lock()
+	return m.Unlock
+}

@@ -1,0 +1,51 @@
+package pgqrs
+
+import (
+	"context"
+
+	"github.com/pgqrs/pgqrs/core/backend"
+)
+
+// ConnectThrough is ConnectConfig with something between the store and its backend.
+func ConnectThrough(ctx context.Context, c *Config, wrap func(backend.Backend) backend.Backend) (*Store, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+	b, err := open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return newStore(c, wrap(b)), nil
+}
+
+// CheckPayload says whether produce would take p.
+func (s *Store) CheckPayload(p []byte) error { return s.checkPayload(p) }
+
+// Spawn runs do as the background work of the store is run.
+func (s *Store) Spawn(do func()) { s.tasks.start(do) }
+
+// CountPeers counts the databases of which the process remembers something.
+func CountPeers() int {
+	allPeers.mu.Lock()
+	defer allPeers.mu.Unlock()
+	return len(allPeers.by)
+}
+
+// CountHeld counts the batches that the process holds in the store's database.
+func (s *Store) CountHeld() int {
+	s.ledger.mu.Lock()
+	defer s.ledger.mu.Unlock()
+	return len(s.ledger.batches)
+}
+
+// CountListening counts the streams of the process that hear of messages in the
+// store's database.
+func (s *Store) CountListening() int {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	n := 0
+	for _, subscribers := range s.hub.subs {
+		n += len(subscribers)
+	}
+	return n
+}

@@ -1,0 +1,226 @@
+package pgqrs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pgqrs/pgqrs/core/backend"
+)
+
+// ProduceOptions are what the messages of one call share.
+type ProduceOptions struct {
+	// Delay: ready that long after now, 0 … MaxDelay.
+	Delay time.Duration
+	// WorkerID is that of a registered producer, or 0.
+	WorkerID int64
+}
+
+func (o ProduceOptions) validate() error {
+	if o.Delay < 0 || o.Delay > MaxDelay {
+		return errInvalid("the delay must be between 0 s and 10 years, not %v", o.Delay)
+	}
+	return nil
+}
+
+// produceFlight bounds one statement: bytes of payload, counted with what a row
+// costs beside them.
+const (
+	produceFlight  = 8 << 20
+	produceRowCost = 1 << 10
+)
+
+// production is one call of produce on its way: stored whole or not at all.
+type production struct {
+	ctx      context.Context
+	payloads [][]byte
+	options  ProduceOptions
+	batch    bool // an error names the index
+	done     func(ids []int64, err error)
+}
+
+func (p *production) weight() int {
+	n := 0
+	for _, b := range p.payloads {
+		n += len(b) + produceRowCost
+	}
+	return n
+}
+
+// ProduceAsync queues one message, JSON text, and returns at once; done is called
+// exactly once, from another goroutine or, when the call is refused at once, from
+// this one. Calls of one goroutine to one queue are stored in call order. The
+// payload must not change before done. When ctx ends first, the message is
+// stored or not.
+func (s *Store) ProduceAsync(ctx context.Context, queue string, payload []byte, o ProduceOptions, done func(id int64, err error)) {
+	s.submit(&production{ctx: ctx, payloads: [][]byte{payload}, options: o, done: func(ids []int64, err error) {
+		if err != nil {
+			done(0, err)
+			return
+		}
+		done(ids[0], nil)
+	}}, queue)
+}
+
+// ProduceBatch stores all payloads, JSON texts, in one transaction, or none, and
+// returns their ids in the order of the payloads. An Error's Index names the
+// payload that was refused. When the answer was lost with the connection, the
+// Error says MaybeCommitted. When ctx ends first, all are stored or none, and the
+// payloads must not change even then.
+func (s *Store) ProduceBatch(ctx context.Context, queue string, payloads [][]byte, o ProduceOptions) ([]int64, error) {
+	return s.produceAndWait(&production{ctx: ctx, payloads: payloads, options: o, batch: true}, queue)
+}
+
+// Produce stores one message, JSON text, and returns its id.
+func (s *Store) Produce(ctx context.Context, queue string, payload []byte, o ProduceOptions) (int64, error) {
+	ids, err := s.produceAndWait(&production{ctx: ctx, payloads: [][]byte{payload}, options: o}, queue)
+	if err != nil {
+		return 0, err
+	}
+	return ids[0], nil
+}
+
+func (s *Store) produceAndWait(p *production, queue string) ([]int64, error) {
+	type result struct {
+		ids []int64
+		err error
+	}
+	c := make(chan result, 1)
+	p.done = func(ids []int64, err error) { c <- result{ids, err} }
+	s.submit(p, queue)
+	select {
+	case r := <-c:
+		return r.ids, r.err
+	case <-p.ctx.Done():
+		return nil, interrupted(p.ctx)
+	}
+}
+
+func (s *Store) submit(p *production, queue string) {
+	if err := p.options.validate(); err != nil {
+		p.done(nil, err)
+		return
+	}
+	if err := validateQueueName(queue); err != nil {
+		p.done(nil, err)
+		return
+	}
+	if s.isClosed() {
+		p.done(nil, errClosed())
+		return
+	}
+	s.produces.add(queue, p)
+}
+
+// carryProductions stores one flight: neighbours with the same options in one
+// statement. What cannot be stored fails alone.
+func (s *Store) carryProductions(queue string, flight []*production) {
+	good := make([]*production, 0, len(flight))
+	for _, p := range flight {
+		if err := s.checkProduction(p); err != nil {
+			p.done(nil, err)
+			continue
+		}
+		if len(p.payloads) == 0 {
+			p.done([]int64{}, nil)
+			continue
+		}
+		good = append(good, p)
+	}
+	for len(good) > 0 {
+		n := 1
+		for n < len(good) && good[n].options == good[0].options {
+			n++
+		}
+		s.store(queue, good[:n])
+		good = good[n:]
+	}
+}
+
+func (s *Store) checkProduction(p *production) error {
+	if p.ctx.Err() != nil {
+		return contextError(p.ctx)
+	}
+	if s.isClosed() {
+		return errClosed()
+	}
+	for i, payload := range p.payloads {
+		err := s.checkPayload(payload)
+		if err == nil {
+			continue
+		}
+		var e *Error
+		if p.batch && errors.As(err, &e) {
+			e.Index = i
+			e.Message = fmt.Sprintf("payload at index %d: %s", i, e.Message)
+		}
+		return err
+	}
+	return nil
+}
+
+// store carries out productions with the same options in one transaction. When
+// the server refuses it, each half is tried by itself, so that in the end a bad
+// one fails alone.
+func (s *Store) store(queue string, group []*production) {
+	var payloads [][]byte
+	for _, p := range group {
+		payloads = append(payloads, p.payloads...)
+	}
+	ids, err := s.storePayloads(queue, payloads, group[0].options)
+	if n := len(group); n > 1 && mayBeOfOne(err) {
+		s.store(queue, group[:n/2])
+		s.store(queue, group[n/2:])
+		return
+	}
+	for _, p := range group {
+		if err != nil {
+			p.done(nil, err)
+			continue
+		}
+		n := len(p.payloads)
+		p.done(ids[:n:n], nil)
+		ids = ids[n:]
+	}
+}
+
+// mayBeOfOne says whether the error of many may be the fault of one of them.
+func mayBeOfOne(err error) bool {
+	return err != nil && !transient(err) && !errors.Is(err, ErrClosed) && !errors.Is(err, ErrQueueNotFound)
+}
+
+// storePayloads finds the queue and stores the payloads. It tries again while
+// the server cannot be reached, but never what may have been stored already.
+func (s *Store) storePayloads(queue string, payloads [][]byte, o ProduceOptions) ([]int64, error) {
+	var ids []int64
+	err := s.retryWhileSafe(s.ctx, func() error {
+		return s.withQueue(s.ctx, queue, func(q *backend.Queue) (err error) {
+			ids, err = s.backend.MessageProduce(s.ctx, &backend.MessageProduceParams{
+				QueueID: q.ID, Payloads: payloads, Delay: o.Delay, WorkerID: o.WorkerID,
+			})
+			if err == nil {
+				s.waker.produced(q.ID)
+			}
+			return err
+		})
+	})
+	return ids, err
+}
+
+// retryWhileSafe calls do until it succeeds, fails for good, or the connection
+// time-out of the store has passed.
+func (s *Store) retryWhileSafe(ctx context.Context, do func() error) error {
+	deadline := time.Now().Add(s.config.ConnectTimeout)
+	wait := reconnectBackoff()
+	for {
+		err := do()
+		if err == nil || !SafeToRetry(err) || s.isClosed() {
+			return s.closedInstead(err)
+		}
+		d := wait.delay()
+		if time.Now().Add(d).After(deadline) || !sleep(ctx, d) {
+			return s.closedInstead(err)
+		}
+	}
+}

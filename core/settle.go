@@ -1,0 +1,278 @@
+package pgqrs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/pgqrs/pgqrs/core/backend"
+)
+
+// Target names deliveries of one queue. A Delivery whose Lease is 0 is named by
+// its id alone: then the newest delivery of that id to WorkerID counts, else the
+// newest to a stream of this process on that worker's queue; QueueID is ignored.
+type Target struct {
+	QueueID    int64
+	WorkerID   int64
+	Deliveries []backend.Delivery
+}
+
+// Archive moves the messages to the archive. One answer per delivery, in order:
+// false when its lease does not hold the message any more.
+func (s *Store) Archive(ctx context.Context, t Target) ([]bool, error) {
+	return s.settleHeld(ctx, settlement{verb: archiving}, t)
+}
+
+// Delete removes the messages without a trace; answers like Archive.
+func (s *Store) Delete(ctx context.Context, t Target) ([]bool, error) {
+	return s.settleHeld(ctx, settlement{verb: deleting}, t)
+}
+
+// Release makes the messages ready again delay after now, with read_ct as it is;
+// answers like Archive.
+func (s *Store) Release(ctx context.Context, t Target, delay time.Duration) ([]bool, error) {
+	if err := (ProduceOptions{Delay: delay}).validate(); err != nil {
+		return nil, err
+	}
+	return s.settleHeld(ctx, settlement{verb: releasing, by: delay}, t)
+}
+
+// ExtendVT makes the leases end later: vt becomes greatest(vt, now) + by, with by
+// from 0 to MaxVT. One Extension per delivery, in order.
+func (s *Store) ExtendVT(ctx context.Context, t Target, by time.Duration) ([]backend.Extension, error) {
+	if by < 0 || by > MaxVT {
+		return nil, errInvalid("vt can be extended by 0 s to 7 days, not %v", by)
+	}
+	return s.settle(ctx, settlement{verb: extending, by: by, mode: backend.ExtendGrow}, t)
+}
+
+func (s *Store) settleHeld(ctx context.Context, key settlement, t Target) ([]bool, error) {
+	answers, err := s.settle(ctx, key, t)
+	if err != nil {
+		return nil, err
+	}
+	held := make([]bool, len(answers))
+	for i, a := range answers {
+		held[i] = a.Held
+	}
+	return held, nil
+}
+
+// settle resolves ids, and waits for the answers.
+func (s *Store) settle(ctx context.Context, key settlement, t Target) ([]backend.Extension, error) {
+	if s.isClosed() {
+		return nil, errClosed()
+	}
+	if ctx.Err() != nil {
+		return nil, contextError(ctx)
+	}
+	deliveries, queueID := s.ledger.resolve(t)
+	key.queueID = queueID
+	known := make([]backend.Delivery, 0, len(deliveries))
+	for _, d := range deliveries {
+		if d.Lease > 0 && queueID != 0 { // else: nobody here holds such a message
+			known = append(known, d)
+		}
+	}
+	found, err := s.settleAndWait(ctx, key, known)
+	if err != nil || len(known) == len(deliveries) {
+		return found, err
+	}
+	answers := make([]backend.Extension, len(deliveries))
+	for i, d := range deliveries {
+		if d.Lease > 0 && queueID != 0 {
+			answers[i], found = found[0], found[1:]
+		}
+	}
+	return answers, nil
+}
+
+// settleAndWait sends deliveries on their way and waits for the answers. When ctx
+// ends first, or has ended, they are settled all the same.
+func (s *Store) settleAndWait(ctx context.Context, key settlement, deliveries []backend.Delivery) ([]backend.Extension, error) {
+	if len(deliveries) == 0 {
+		return nil, nil
+	}
+	return s.settleInTurn(ctx, key, deliveries)
+}
+
+// settleInTurn is settleAndWait, but waits for its turn even with nothing to
+// settle: then all that was added before under the same key has been carried out.
+func (s *Store) settleInTurn(ctx context.Context, key settlement, deliveries []backend.Delivery) ([]backend.Extension, error) {
+	type result struct {
+		answers []backend.Extension
+		err     error
+	}
+	c := make(chan result, 1)
+	s.settles.add(key, &settling{deliveries: deliveries, done: func(a []backend.Extension, err error) { c <- result{a, err} }})
+	select {
+	case r := <-c:
+		return r.answers, r.err
+	case <-ctx.Done():
+		return nil, interrupted(ctx)
+	}
+}
+
+type verb int8
+
+const (
+	archiving verb = iota
+	deleting
+	releasing
+	extending
+)
+
+// settlement is what settling calls that are carried out together have in common.
+type settlement struct {
+	verb        verb
+	queueID     int64
+	undelivered bool          // releasing
+	by          time.Duration // releasing: the delay; extending: how long
+	mode        backend.ExtendMode
+}
+
+// settling is one call on its way.
+type settling struct {
+	deliveries []backend.Delivery
+	done       func([]backend.Extension, error)
+}
+
+func (c *settling) weight() int { return len(c.deliveries) }
+
+// settleFlight bounds the deliveries of one statement.
+const settleFlight = 10000
+
+// carrySettlings carries out one flight. Calls that name the same delivery go one
+// after the other: of two archives one answers true, and two extensions add up.
+func (s *Store) carrySettlings(key settlement, flight []*settling) {
+	for len(flight) > 0 {
+		n := countDistinct(flight)
+		s.carryDistinct(key, flight[:n])
+		flight = flight[n:]
+	}
+}
+
+// countDistinct counts the calls, from the first, that share no delivery.
+func countDistinct(flight []*settling) int {
+	if len(flight) == 1 {
+		return 1
+	}
+	by := make(map[backend.Delivery]int)
+	for i, c := range flight {
+		for _, d := range c.deliveries {
+			if first, named := by[d]; named && first != i {
+				return i
+			}
+			by[d] = i
+		}
+	}
+	return len(flight)
+}
+
+// carryDistinct settles in one statement and hands each call its answers.
+func (s *Store) carryDistinct(key settlement, flight []*settling) {
+	var all []backend.Delivery
+	for _, c := range flight {
+		all = append(all, c.deliveries...)
+	}
+	var answers []backend.Extension
+	var err error
+	if len(all) > 0 {
+		if answers, err = s.settleSurely(key, all); err == nil {
+			s.afterSettling(key, all)
+		}
+	}
+	for _, c := range flight {
+		if err != nil {
+			c.done(nil, err)
+			continue
+		}
+		n := len(c.deliveries)
+		c.done(answers[:n:n], nil)
+		answers = answers[n:]
+	}
+}
+
+// settleSurely asks until there is an answer, or the connection time-out of the
+// store has passed. An answer that was lost with the connection is asked again:
+// what the first try did counts.
+func (s *Store) settleSurely(key settlement, deliveries []backend.Delivery) ([]backend.Extension, error) {
+	deadline := time.Now().Add(s.config.ConnectTimeout)
+	wait := reconnectBackoff()
+	var lost []bool // nil: no answer was lost yet
+	for {
+		answers, err := s.settleOnce(key, deliveries, lost)
+		if err == nil {
+			return answers, nil
+		}
+		if lost == nil && maybeCommitted(err) {
+			lost = s.heldBefore(deliveries)
+		}
+		d := wait.delay()
+		if !transient(err) || time.Now().Add(d).After(deadline) || !sleep(s.ctx, d) {
+			var e *Error
+			if lost != nil && errors.As(err, &e) {
+				e.MaybeCommitted = true
+			}
+			return nil, s.closedInstead(err)
+		}
+	}
+}
+
+// heldBefore says which deliveries were not settled by an earlier call of this
+// process: if the server says that they are, it was the call that is under way.
+func (s *Store) heldBefore(deliveries []backend.Delivery) []bool {
+	before := make([]bool, len(deliveries))
+	for i, d := range deliveries {
+		before[i], _ = s.ledger.holds(d)
+	}
+	return before
+}
+
+// settleOnce asks the backend. lost, when it is not nil, says that an earlier try
+// may have been carried out, and which deliveries were held before it. The backend
+// knows what became of an archive. A miss of a delete or a release means that the
+// earlier try did it, as long as the lease cannot have ended yet by our own clock,
+// for until then nobody else can have touched the message.
+func (s *Store) settleOnce(key settlement, deliveries []backend.Delivery, lost []bool) ([]backend.Extension, error) {
+	answers := make([]backend.Extension, len(deliveries))
+	var outcomes []backend.Outcome
+	var err error
+	switch key.verb {
+	case archiving:
+		outcomes, err = s.backend.MessageArchive(s.ctx, &backend.MessageArchiveParams{QueueID: key.queueID, Deliveries: deliveries, Again: lost != nil})
+	case deleting:
+		outcomes, err = s.backend.MessageDelete(s.ctx, &backend.MessageDeleteParams{QueueID: key.queueID, Deliveries: deliveries})
+	case releasing:
+		outcomes, err = s.backend.MessageRelease(s.ctx, &backend.MessageReleaseParams{
+			QueueID: key.queueID, Deliveries: deliveries, Undelivered: key.undelivered, Delay: key.by})
+	case extending:
+		return s.backend.MessageExtend(s.ctx, &backend.MessageExtendParams{QueueID: key.queueID, Deliveries: deliveries, By: key.by, Mode: key.mode})
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range outcomes {
+		switch {
+		case o == backend.Settled:
+			answers[i].Held = true
+		case o == backend.SettledBefore:
+			answers[i].Held = lost[i]
+		case lost != nil && key.verb != archiving:
+			_, answers[i].Held = s.ledger.holds(deliveries[i])
+		}
+	}
+	return answers, nil
+}
+
+// afterSettling tells those who wait: the ledger that the deliveries are over,
+// and sleeping consumers that messages came back.
+func (s *Store) afterSettling(key settlement, deliveries []backend.Delivery) {
+	if key.verb == extending {
+		return
+	}
+	s.ledger.settled(deliveries)
+	if key.verb == releasing {
+		s.waker.produced(key.queueID)
+	}
+}

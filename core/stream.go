@@ -1,0 +1,375 @@
+package pgqrs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pgqrs/pgqrs/core/backend"
+)
+
+// StreamOptions say how a stream fetches and what it keeps alive. The zero value
+// is what consume_iter means: adaptive fetches, the store's vt, and delivered
+// messages left alone.
+type StreamOptions struct {
+	// BatchSize bounds what is leased and not delivered; 0: adapts, up to 1000.
+	BatchSize int
+	// VT is the visibility timeout, MinVT … MaxVT; 0: Config.DefaultLockTime.
+	VT time.Duration
+	// KeepDelivered keeps delivered messages alive until they are settled, for
+	// at most MaxLease after delivery (0: Config.MaxLease).
+	KeepDelivered bool
+	MaxLease      time.Duration
+	// UntilEmpty ends the stream when no message is ready, all that it fetched is
+	// delivered and, with KeepDelivered, settled.
+	UntilEmpty bool
+}
+
+// Stream is a sequence of batches from one queue, fetched ahead of the reader.
+// One goroutine calls Next; any may call Close.
+type Stream struct {
+	store   *Store
+	queue   string
+	options StreamOptions
+
+	ended     chan struct{} // Close was called, the store closes, or the queue is empty
+	wake      chan struct{} // something may have become ready
+	abandoned atomic.Bool   // delivered messages are kept no more
+
+	mu       sync.Mutex
+	isEnded  bool
+	err      error  // why it ended; nil: normally
+	hears    int64  // the queue whose wake-ups it hears; 0: none yet
+	deafen   func() // ends that
+	live     map[*Batch]struct{}
+	fetching *fetch
+	size     adaptiveSize
+}
+
+// fetch is one dequeue on its way. It is not tied to the reader's context: what
+// it leases is kept for the reader's next call.
+type fetch struct {
+	done  chan struct{}
+	batch *Batch        // nil: none was ready
+	full  bool          // then: the reader has not come round to what it has
+	next  time.Duration // else: when the next becomes ready; negative: unknown
+	told  bool          // and somebody will wake us
+	busy  bool          // UntilEmpty: not all was done that was delivered before
+	err   error
+}
+
+// fullPause is how long a reader that asks for more than it may hold waits.
+const fullPause = 10 * time.Millisecond
+
+// OpenStream opens a stream of deliveries. It does not block: the queue is found,
+// or made, when Next fetches first.
+func (s *Store) OpenStream(queue string, o StreamOptions) (*Stream, error) {
+	if err := validateQueueName(queue); err != nil {
+		return nil, err
+	}
+	if o.VT == 0 {
+		o.VT = s.config.DefaultLockTime
+	}
+	if o.MaxLease == 0 {
+		o.MaxLease = s.config.MaxLease
+	}
+	if err := validateFetch(o.BatchSize, o.VT); err != nil {
+		return nil, err
+	}
+	st := &Stream{
+		store: s, queue: queue, options: o, live: make(map[*Batch]struct{}),
+		ended: make(chan struct{}), wake: make(chan struct{}, 1),
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.isClosed() {
+		return nil, errClosed()
+	}
+	s.streams[st] = struct{}{}
+	return st, nil
+}
+
+func validateFetch(limit int, vt time.Duration) error {
+	if limit < 0 || limit > MaxBatchSize {
+		return errInvalid("the batch size must be between 1 and %d, not %d", MaxBatchSize, limit)
+	}
+	if vt < MinVT || vt > MaxVT {
+		return errInvalid("vt must be between 0.1 s and 7 days, not %v", vt)
+	}
+	return nil
+}
+
+// Next returns the next batch as soon as messages are ready. io.EOF: the stream or
+// the store was closed, or the queue is empty (UntilEmpty). A lost connection does
+// not end the stream. When ctx ends first nothing is lost: what is being fetched
+// comes with the next call, or goes back at Close.
+func (st *Stream) Next(ctx context.Context) (*Batch, error) {
+	reconnect := reconnectBackoff()
+	poll := &backoff{first: firstPoll, most: slowestPoll}
+	for {
+		f, err := st.await(ctx)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case f.batch != nil:
+			return f.batch, nil
+		case f.err != nil:
+			st.recover(ctx, f.err, reconnect)
+			continue
+		case f.full:
+			st.wait(ctx, nil, fullPause)
+			continue
+		}
+		reconnect.reset()
+		if st.options.UntilEmpty && !f.busy {
+			st.end(nil)
+			continue
+		}
+		st.wait(ctx, st.wake, patience(f.told, f.next, poll))
+	}
+}
+
+// await returns the fetch on its way, or starts one, and waits for it.
+func (st *Stream) await(ctx context.Context) (*fetch, error) {
+	st.mu.Lock()
+	if st.isEnded {
+		defer st.mu.Unlock()
+		return nil, st.endError()
+	}
+	if ctx.Err() != nil { // lease nothing for a reader that is gone
+		st.mu.Unlock()
+		return nil, contextError(ctx)
+	}
+	f := st.fetching
+	if f == nil {
+		f = &fetch{done: make(chan struct{})}
+		st.fetching = f
+		if !st.store.tasks.start(func() { defer close(f.done); st.fetch(f) }) {
+			f.err = errClosed()
+			close(f.done)
+		}
+	}
+	st.mu.Unlock()
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		return nil, contextError(ctx)
+	case <-st.ended:
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.isEnded {
+		return nil, st.endError() // Close gives back what was fetched
+	}
+	st.fetching = nil
+	return f, nil
+}
+
+// fetch leases what the reader has room for.
+func (st *Stream) fetch(f *fetch) {
+	limit := st.room()
+	if f.full = limit <= 0; f.full {
+		return
+	}
+	f.busy = st.isBusy()
+	s := st.store
+	f.err = s.withQueue(s.ctx, st.queue, func(q *backend.Queue) error {
+		worker, err := s.workers.ofStream(s.ctx, s, q)
+		if err != nil {
+			return err
+		}
+		st.subscribe(q.ID)
+		p := &backend.MessageDequeueParams{
+			QueueID: q.ID, WorkerID: worker, Limit: limit, VT: st.options.VT, MaxReadCount: s.config.MaxReadCount,
+		}
+		f.batch, f.next, err = st.dequeue(p)
+		if err != nil || f.batch != nil || st.options.UntilEmpty && !f.busy {
+			return err
+		}
+		var fresh bool
+		if fresh, f.told = s.waker.announce(s.ctx, q.ID); fresh {
+			// The rule: dequeue once more after saying that we sleep.
+			f.batch, f.next, err = st.dequeue(p)
+		}
+		return err
+	})
+}
+
+// dequeue waits for its turn, and notes what it leased.
+func (st *Stream) dequeue(p *backend.MessageDequeueParams) (*Batch, time.Duration, error) {
+	release := st.store.turns.take(p.QueueID)
+	defer release()
+	b, next, err := st.store.dequeue(st, p)
+	if b != nil {
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		st.live[b] = struct{}{}
+		st.size.fetched(len(b.ids) >= p.Limit)
+	}
+	return b, next, err
+}
+
+// subscribe hears of messages in the queue from now on.
+func (st *Stream) subscribe(queueID int64) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.isEnded || st.hears == queueID {
+		return
+	}
+	if st.deafen != nil { // the queue was deleted and made anew
+		st.deafen()
+	}
+	st.hears, st.deafen = queueID, st.store.hub.subscribe(queueID, st.wake)
+}
+
+// room is how many more messages may be leased ahead of the reader.
+func (st *Stream) room() int {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	held := 0
+	for b := range st.live {
+		n := b.undelivered()
+		if held += n; n == 0 && b.isOver() {
+			delete(st.live, b)
+		}
+	}
+	if st.options.BatchSize > 0 {
+		return st.options.BatchSize - held
+	}
+	// While the reader works on one fetch the next may be leased.
+	return min(st.size.next()-held/2, largestFetch-held)
+}
+
+// isBusy says of a stream with UntilEmpty whether it delivered, or has yet to
+// deliver, what is not done.
+func (st *Stream) isBusy() bool {
+	if !st.options.UntilEmpty {
+		return false
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for b := range st.live {
+		if !b.isOver() {
+			return true
+		}
+	}
+	return false
+}
+
+// batchEnded is called when a batch of this stream may be over.
+func (st *Stream) batchEnded() {
+	if !st.options.UntilEmpty {
+		return
+	}
+	select {
+	case st.wake <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+// recover waits after a failed fetch, or ends the stream when waiting cannot help.
+func (st *Stream) recover(ctx context.Context, err error, reconnect *backoff) {
+	switch {
+	case errors.Is(err, ErrClosed) || st.store.isClosed():
+		st.end(nil)
+	case !transient(err):
+		st.end(err)
+	default:
+		if reconnect.next == 0 {
+			st.store.log.Warn("messages cannot be fetched; trying again until the server is back", "queue", st.queue, "error", err)
+		}
+		st.wait(ctx, nil, reconnect.delay())
+	}
+}
+
+// wait sleeps until the signal, the end of the stream or of ctx, or d.
+func (st *Stream) wait(ctx context.Context, signal <-chan struct{}, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-signal:
+	case <-t.C:
+	case <-st.ended:
+	case <-ctx.Done():
+	}
+}
+
+// end makes Next return io.EOF, or err.
+func (st *Stream) end(err error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if st.isEnded {
+		return
+	}
+	st.isEnded, st.err = true, err
+	close(st.ended)
+	if st.deafen != nil {
+		st.deafen()
+	}
+}
+
+func (st *Stream) endError() error {
+	if st.err != nil {
+		return st.err
+	}
+	return io.EOF
+}
+
+// Close ends the stream and gives back what was not delivered, in its old place
+// and with read_ct as before. What was delivered is kept no more: its lease ends at
+// its vt. It returns when the server has answered, or ctx has ended. A second call
+// does nothing.
+func (st *Stream) Close(ctx context.Context) error {
+	defer st.store.forget(st)
+	st.end(nil)
+	st.abandoned.Store(true)
+	return st.drain(ctx)
+}
+
+// drain gives back what a stream that has ended fetched and did not deliver.
+func (st *Stream) drain(ctx context.Context) error {
+	st.mu.Lock()
+	f := st.fetching
+	st.fetching = nil
+	st.mu.Unlock()
+	if f != nil {
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			st.store.tasks.start(func() { <-f.done; st.store.logGiveBack(nil, st.giveBack(st.store.ctx)) })
+			return contextError(ctx)
+		}
+	}
+	return st.giveBack(ctx)
+}
+
+// giveBack releases what nobody was handed, and waits for what its freed batches
+// gave back before: those are in the same lane, in front of it.
+func (st *Stream) giveBack(ctx context.Context) error {
+	st.mu.Lock()
+	back := make(map[int64][]backend.Delivery, 1) // by queue, which may have been made anew
+	if st.hears != 0 {
+		back[st.hears] = nil
+	}
+	for b := range st.live {
+		back[b.QueueID] = append(back[b.QueueID], b.takeUndelivered()...)
+	}
+	clear(st.live)
+	st.mu.Unlock()
+	var failed error
+	for queueID, deliveries := range back {
+		_, err := st.store.settleInTurn(ctx, settlement{verb: releasing, queueID: queueID, undelivered: true}, deliveries)
+		failed = errors.Join(failed, err)
+	}
+	return failed
+}
+
+func (s *Store) forget(st *Stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.streams, st)
+}

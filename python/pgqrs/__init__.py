@@ -1,0 +1,113 @@
+"""pgqrs: a job queue on PostgreSQL.
+
+    store = await pgqrs.connect("postgresql://localhost/mydb")
+    await pgqrs.produce(store, "tasks", {"task": "send_email"})
+    await pgqrs.consume(store, "tasks", handler)
+
+What is public is named here, and documented where it is made:
+
+    _api        the functions            _producer, _consumer, _worker
+    _store      Store                    _consume, _handler, _settle, _signals
+    _admin      Admin                    _iterate, _stream
+    _message    Message                  _link      completions to futures
+    _config     Config                   _codec     payloads to JSON and back
+    _errors     the errors               _types     checks of arguments
+    _native     the C library
+
+Importing pgqrs does not load the C library: the first connect() does. So a
+process may import it, fork, and connect in its children.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._admin import Admin
+from ._api import (
+    admin,
+    connect,
+    connect_with,
+    consume,
+    consume_iter,
+    consumer,
+    produce,
+    produce_batch,
+    producer,
+)
+from ._config import Config
+from ._consumer import Consumer
+from ._errors import (
+    ConfigError,
+    InternalError,
+    LoopError,
+    MessageNotFoundError,
+    PgqrsConnectionError,
+    PgqrsError,
+    QueueAlreadyExistsError,
+    QueueNotFoundError,
+    RateLimitedError,
+    SerializationError,
+    StateTransitionError,
+    TimeoutError,
+    ValidationError,
+    WorkerNotFoundError,
+)
+from ._iterate import MessageIterator
+from ._message import Message
+from ._producer import Producer
+from ._store import Store
+from ._types import Handler
+
+__all__ = [
+    "Admin",
+    "Config",
+    "ConfigError",
+    "Consumer",
+    "Handler",
+    "InternalError",
+    "LoopError",
+    "Message",
+    "MessageIterator",
+    "MessageNotFoundError",
+    "PgqrsConnectionError",
+    "PgqrsError",
+    "Producer",
+    "QueueAlreadyExistsError",
+    "QueueNotFoundError",
+    "RateLimitedError",
+    "SerializationError",
+    "StateTransitionError",
+    "Store",
+    "TimeoutError",
+    "ValidationError",
+    "WorkerNotFoundError",
+    "__version__",
+    "admin",
+    "connect",
+    "connect_with",
+    "consume",
+    "consume_iter",
+    "consumer",
+    "produce",
+    "produce_batch",
+    "producer",
+]
+
+for _name in set(__all__) - {
+    "__version__"
+}:  # errors and reprs say pgqrs.Message, not pgqrs._message.Message
+    _public = globals()[_name]
+    if getattr(_public, "__module__", "").startswith("pgqrs."):
+        _public.__module__ = "pgqrs"
+del _name, _public
+
+if TYPE_CHECKING:
+    __version__: str
+else:
+
+    def __getattr__(name: str) -> str:
+        if name == "__version__":  # looked up when asked for: it takes long
+            from importlib.metadata import version
+
+            return version("pgqrs")
+        raise AttributeError(f"module 'pgqrs' has no attribute {name!r}")

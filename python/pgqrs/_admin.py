@@ -1,0 +1,52 @@
+"""Admin: a store that connects at its first use."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+
+from ._config import Config, dsn_or_environment
+from ._store import Store, open_store
+
+
+class Admin:
+    """What admin() returns: a Store, or the DSN of one that is connected, and
+    bound to the running event loop, at the first await of something that needs
+    it. A store that it connected itself is closed with it."""
+
+    def __init__(self, dsn_or_store: str | Store | None) -> None:
+        self._store: Store | None = None
+        self._config: Config | None = None
+        if isinstance(dsn_or_store, Store):
+            self._store = dsn_or_store
+        else:
+            self._config = Config(dsn_or_environment(dsn_or_store))
+        self._connecting = asyncio.Lock()
+
+    async def _connected(self) -> Store:
+        if self._store is not None:
+            return self._store
+        async with self._connecting:
+            if self._store is None:
+                assert self._config is not None
+                self._store = await open_store(self._config)
+        return self._store
+
+    async def close(self) -> None:
+        """Closes the store that it connected; one that it was given stays open."""
+        if self._config is not None and self._store is not None:
+            await self._store.close()
+
+    async def __aenter__(self) -> Admin:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<pgqrs.Admin {'not connected' if self._store is None else self._store!r}>"

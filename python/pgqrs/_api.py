@@ -1,0 +1,221 @@
+"""The functions of pgqrs: thin, over the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Generator, Iterable
+from types import TracebackType
+from typing import Any
+
+from . import _codec, _types
+from ._admin import Admin
+from ._config import Config, dsn_or_environment
+from ._consume import Run
+from ._consumer import Consumer
+from ._errors import ValidationError
+from ._iterate import MessageIterator
+from ._native import StreamOptions
+from ._producer import Producer
+from ._store import Store, open_store
+from ._stream import Stream
+
+
+class Connecting(Coroutine[Any, Any, Store]):
+    """What connect() returns: await it for a Store, or use it with `async with`,
+    which closes the store at its end."""
+
+    def __init__(self, opening: Coroutine[Any, Any, Store]) -> None:
+        self._opening = opening
+        self._store: Store | None = None
+
+    def __await__(self) -> Generator[Any, Any, Store]:
+        return self._opening.__await__()
+
+    def send(self, value: Any) -> Any:
+        return self._opening.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self._opening.throw(*error)
+
+    def close(self) -> None:
+        self._opening.close()
+
+    async def __aenter__(self) -> Store:
+        self._store = await self._opening
+        return self._store
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._store is not None
+        await self._store.close()
+
+
+def connect(
+    dsn: str | None = None,
+    *,
+    schema: str = "public",
+    max_connections: int = 16,
+    auto_install: bool = True,
+    auto_create_queues: bool = True,
+    connection_timeout_seconds: float = 30,
+    default_lock_time_seconds: float = 5,
+    default_max_batch_size: int = 100,
+    max_read_ct: int = 5,
+    max_lease_seconds: float = 3600,
+    max_payload_size_bytes: int = 0,
+) -> Connecting:
+    """Connects to the database of `dsn`, or of the environment variable PGQRS_DSN,
+    and installs or upgrades the tables where that is needed:
+
+        store = await pgqrs.connect("postgresql://localhost/mydb")
+
+        async with pgqrs.connect() as store: ...
+
+    The options are those of Config. ConfigError: one of them, or the DSN, is
+    wrong. PgqrsConnectionError: the server was not reached within
+    connection_timeout_seconds.
+    """
+    return Connecting(
+        _connect(
+            dsn,
+            schema=schema,
+            max_connections=max_connections,
+            auto_install=auto_install,
+            auto_create_queues=auto_create_queues,
+            connection_timeout_seconds=connection_timeout_seconds,
+            default_lock_time_seconds=default_lock_time_seconds,
+            default_max_batch_size=default_max_batch_size,
+            max_read_ct=max_read_ct,
+            max_lease_seconds=max_lease_seconds,
+            max_payload_size_bytes=max_payload_size_bytes,
+        )
+    )
+
+
+async def _connect(dsn: str | None, **options: Any) -> Store:
+    return await open_store(Config(dsn_or_environment(dsn), **options))
+
+
+def connect_with(config: Config) -> Connecting:
+    """Like connect(), with the options in an object."""
+    if not isinstance(config, Config):
+        raise ValidationError(f"config must be a Config, not {type(config).__name__}")
+    return Connecting(open_store(config))
+
+
+def admin(dsn_or_store: str | Store | None) -> Admin:
+    """An Admin over a store, or over a DSN (None: that of PGQRS_DSN) that is
+    connected at the first await."""
+    return Admin(dsn_or_store)
+
+
+def producer(source: Admin | Store, queue: str, hostname: str, port: int) -> Producer:
+    """A Producer on that queue. It registers its worker, under that host name and
+    port, on first use."""
+    return Producer(source, queue, hostname, port)
+
+
+def consumer(source: Admin | Store, queue: str, hostname: str, port: int) -> Consumer:
+    """A Consumer on that queue. It registers its worker, under that host name and
+    port, on first use."""
+    return Consumer(source, queue, hostname, port)
+
+
+async def produce(store: Store, queue: str, payload: Any, *, delay_seconds: float = 0) -> int:
+    """Stores one message and returns its id; it is committed then. The queue is
+    made on first use. Calls that are in flight together are stored together, each
+    with its own id or its own error."""
+    link = _open(store)._link
+    name = _types.queue_name(queue)
+    delay_us = _types.delay_us(delay_seconds)
+    number: int = await link.call(link.native.produce, name, _codec.encode(payload), delay_us, 0)
+    return number
+
+
+async def produce_batch(
+    store: Store, queue: str, payloads: Iterable[Any], *, delay_seconds: float = 0
+) -> list[int]:
+    """Stores all payloads or none, in one transaction, and returns their ids in
+    order. An error names the index of the bad payload."""
+    link = _open(store)._link
+    name = _types.queue_name(queue)
+    delay_us = _types.delay_us(delay_seconds)
+    texts = await _codec.encode_all(payloads)
+    if not texts:
+        return []
+    ids: list[int] = await link.call(link.native.produce_batch, name, texts, delay_us, 0)
+    return ids
+
+
+async def consume(
+    store: Store,
+    queue: str,
+    handler: _types.Handler,
+    *,
+    batch_size: int | None = None,
+    vt: float | None = None,
+    concurrency: int = 1,
+    auto_extend: bool = True,
+    until_empty: bool = False,
+    shutdown_timeout: float = 30,
+    handle_signals: bool = False,
+) -> None:
+    """Calls `handler(msg)`, or `handler(msg, consumer)`, for each message, until it
+    is cancelled, the store is closed or, with until_empty, the queue is empty.
+
+    True or None archives the message. After False, or an exception, which is
+    logged, it comes again vt seconds after that moment. Any other value is logged
+    as an error and counts as False. A plain function runs in a thread.
+
+    Up to `concurrency` handlers run at once. While one runs its message is kept,
+    unless auto_extend is False. When consume() ends, running handlers have
+    shutdown_timeout seconds to end, and all that was done is committed; then
+    those that still run are cancelled. With handle_signals SIGINT and SIGTERM end
+    it normally, and a second one ends it at once.
+    """
+    _open(store)
+    options = StreamOptions(
+        batch_size=_types.batch_size(batch_size),
+        keep_delivered=_types.boolean(auto_extend, "auto_extend"),
+        vt_us=_types.vt_us(vt),
+        until_empty=_types.boolean(until_empty, "until_empty"),
+    )
+    run = Run(
+        store,
+        queue,
+        handler,
+        options,
+        concurrency=_types.integer(concurrency, "concurrency", 1, 10_000),
+        retry_us=options.vt_us or _types.vt_us(store.config.default_lock_time_seconds),
+        shutdown_timeout=_types.seconds(shutdown_timeout, "shutdown_timeout", 0, 7 * _types.DAY),
+        handle_signals=_types.boolean(handle_signals, "handle_signals"),
+    )
+    await run.run()
+
+
+def consume_iter(
+    store: Store, queue: str, *, batch_size: int | None = None, vt: float | None = None
+) -> MessageIterator:
+    """The messages of a queue, one at a time, for `async for`; never ends by itself.
+
+    What is fetched and not yet yielded is kept; what was yielded is not: vt is
+    the time to work. What was not yielded is given back when the loop is left.
+    """
+    _check_store(store)
+    options = StreamOptions(batch_size=_types.batch_size(batch_size), vt_us=_types.vt_us(vt))
+    stream = Stream(store._link, _types.queue_name(queue), options)
+    return MessageIterator(stream, Consumer(store, queue))
+
+
+def _check_store(store: Store) -> Store:
+    if not isinstance(store, Store):
+        raise ValidationError(f"the first argument must be a Store, not {type(store).__name__}")
+    return store
+
+
+def _open(store: Store) -> Store:
+    _check_store(store)._check_open()
+    return store

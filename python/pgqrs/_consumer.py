@@ -1,0 +1,132 @@
+"""Consumer: takes messages from one queue, under a worker of its own, and
+settles them by id."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable
+from time import monotonic_ns
+from typing import Any
+
+from . import _types
+from ._message import Lease, Message
+from ._native import Deliveries, NativeBatch, NativeStore, status
+from ._stream import DELIVER_BY_NS, DELIVERED, VT_US
+from ._worker import Worker
+
+
+class Consumer(Worker):
+    """Takes messages from one queue and settles them by id. Made by
+    pgqrs.consumer() or Store.consumer().
+
+    By id means the newest delivery of that id to this consumer; or else to a
+    consume() or consume_iter() of this process on the same queue.
+    """
+
+    _role = status.CONSUMER
+
+    async def dequeue(self, batch_size: int | None = None) -> list[Message]:
+        """Leases up to batch_size ready messages for the store's default time, in
+        delivery order. Does not wait: an empty list means that none was ready."""
+        return await self._dequeue(_types.batch_size(batch_size), 0)
+
+    async def dequeue_many_with_delay(self, limit: int, vt: float) -> list[Message]:
+        """Like dequeue(), for vt seconds."""
+        return await self._dequeue(
+            _types.integer(limit, "limit", 1, _types.MAX_BATCH_SIZE), _types.vt_us(vt)
+        )
+
+    async def _dequeue(self, limit: int, vt_us: int) -> list[Message]:
+        link = await self._registered()
+        while True:
+            batch: NativeBatch | None = await link.call(
+                link.native.dequeue, self._worker_id, limit, vt_us
+            )
+            if batch is None:
+                return []
+            try:
+                # It may have lain in a blocked event loop until its lease was as
+                # good as over; then it is given back, and asked for again.
+                if monotonic_ns() < batch.control[DELIVER_BY_NS]:
+                    return self._open(batch)
+            finally:
+                batch.free()
+
+    def _open(self, batch: NativeBatch) -> list[Message]:
+        assert self._link is not None
+        batch.control[DELIVERED] = batch.count
+        lease = Lease(
+            self._link, batch.queue_id, batch.lease, batch.dequeued_at_us, batch.consumer_worker_id
+        )
+        vt_us = batch.control[VT_US]
+        return [
+            Message(self, lease, header, batch.payload(header[4], header[5]), vt_us)
+            for header in batch.headers()
+        ]
+
+    async def extend_vt(self, message_id: int, seconds: float) -> bool:
+        """Makes the lease end that many seconds later, and never earlier. False:
+        the message is not ours any more."""
+        by_us = _types.extension_us(seconds)
+        return bool((await self._by_id(_extend_vt, [message_id], by_us))[0])
+
+    async def archive(self, message_id: int) -> bool:
+        """Moves it to the archive. False: it is not ours any more."""
+        return (await self.archive_batch([message_id]))[0]
+
+    async def delete(self, message_id: int) -> bool:
+        """Removes it without a trace. False: it is not ours any more."""
+        return (await self.delete_batch([message_id]))[0]
+
+    async def archive_batch(self, message_ids: Iterable[int]) -> list[bool]:
+        """Like archive(), for many: one answer per id, in order."""
+        answers: list[bool] = await self._by_id(_archive, message_ids)
+        return answers
+
+    async def archive_many(self, message_ids: Iterable[int]) -> list[bool]:
+        """Another name of archive_batch()."""
+        return await self.archive_batch(message_ids)
+
+    async def delete_batch(self, message_ids: Iterable[int]) -> list[bool]:
+        """Like delete(), for many: one answer per id, in order."""
+        answers: list[bool] = await self._by_id(_delete, message_ids)
+        return answers
+
+    async def delete_many(self, message_ids: Iterable[int]) -> list[bool]:
+        """Another name of delete_batch()."""
+        return await self.delete_batch(message_ids)
+
+    async def release_messages(self, message_ids: Iterable[int]) -> int:
+        """Gives messages back, ready at once for anyone; how many were still ours."""
+        answers: list[bool] = await self._by_id(_release, message_ids, 0)
+        return sum(answers)
+
+    async def _by_id(
+        self,
+        operation: Callable[[NativeStore], Callable[..., int]],
+        message_ids: Iterable[int],
+        *options: int,
+    ) -> Any:
+        ids: array[int] = _types.message_ids(message_ids)
+        link = await self._registered()
+        if not ids:
+            return []
+        return await link.call(
+            operation(link.native), 0, self._worker_id, Deliveries(None, ids), *options
+        )
+
+
+def _archive(native: NativeStore) -> Callable[..., int]:
+    return native.archive
+
+
+def _delete(native: NativeStore) -> Callable[..., int]:
+    return native.delete
+
+
+def _release(native: NativeStore) -> Callable[..., int]:
+    return native.release
+
+
+def _extend_vt(native: NativeStore) -> Callable[..., int]:
+    return native.extend_vt

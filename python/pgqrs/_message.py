@@ -1,0 +1,156 @@
+"""Message: one delivery of one message."""
+
+from __future__ import annotations
+
+from array import array
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from . import _types
+from ._codec import decode
+from ._link import Link
+from ._native import Deliveries, Header
+
+if TYPE_CHECKING:
+    from ._consumer import Consumer
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_UNREAD: Any = object()
+
+
+class Lease:
+    """What the messages of one batch have in common."""
+
+    __slots__ = ("dequeued_at_us", "link", "number", "queue_id", "worker_id")
+
+    def __init__(
+        self, link: Link, queue_id: int, number: int, dequeued_at_us: int, worker_id: int
+    ) -> None:
+        self.link = link
+        self.queue_id = queue_id
+        self.number = number
+        self.dequeued_at_us = dequeued_at_us
+        self.worker_id = worker_id
+
+
+class Message:
+    """One delivery of one message, made by pgqrs alone.
+
+    archive(), delete(), extend_vt() and release() are about this delivery: each
+    answers False once its lease is no longer ours, because it ended and the
+    message was given to somebody again, or because it was settled already.
+    """
+
+    __slots__ = ("_consumer", "_header", "_lease", "_payload", "_text", "_vt_us", "id", "settled")
+
+    id: int
+    """Unique in the database."""
+    settled: bool
+    """Whether archive(), delete() or release() of this object have had an answer."""
+
+    def __init__(
+        self, consumer: Consumer, lease: Lease, header: Header, text: bytes, vt_us: int
+    ) -> None:
+        self.id = header[0]
+        self.settled = False
+        self._consumer = consumer
+        self._lease = lease
+        self._header = header
+        self._text = text
+        self._vt_us = vt_us
+        self._payload = _UNREAD
+
+    @property
+    def payload(self) -> Any:
+        """What was produced; decoded on first read, the same object afterwards."""
+        if self._payload is _UNREAD:
+            self._payload = decode(self._text)
+        return self._payload
+
+    @property
+    def queue_id(self) -> int:
+        """The queue it was dequeued from."""
+        return self._lease.queue_id
+
+    @property
+    def enqueued_at(self) -> datetime:
+        """When it was produced, in UTC."""
+        return _moment(self._header[1])
+
+    @property
+    def vt(self) -> datetime:
+        """When the lease ends, in UTC: as of its delivery, or of extend_vt()."""
+        return _moment(self._vt_us)
+
+    @property
+    def read_ct(self) -> int:
+        """How many times it was delivered, this time included."""
+        return self._header[3]
+
+    @property
+    def dequeued_at(self) -> datetime:
+        """When it was leased, in UTC."""
+        return _moment(self._lease.dequeued_at_us)
+
+    @property
+    def producer_worker_id(self) -> int | None:
+        """The Producer that made it; None when it came from produce() or SQL."""
+        return self._header[2] or None
+
+    @property
+    def consumer_worker_id(self) -> int | None:
+        """The worker to which it is leased."""
+        return self._lease.worker_id or None
+
+    @property
+    def consumer(self) -> Consumer:
+        """A Consumer that may settle this message by its id."""
+        return self._consumer
+
+    async def archive(self) -> bool:
+        """Moves it to the archive. False: it is not ours any more."""
+        return await self._settle(self._lease.link.native.archive)
+
+    async def delete(self) -> bool:
+        """Removes it without a trace. False: it is not ours any more."""
+        return await self._settle(self._lease.link.native.delete)
+
+    async def release(self, delay_seconds: float = 0) -> bool:
+        """Gives it back, ready for anyone that many seconds from now. False: it
+        is not ours any more."""
+        return await self._settle(self._lease.link.native.release, _types.delay_us(delay_seconds))
+
+    async def extend_vt(self, seconds: float) -> bool:
+        """Makes the lease end that many seconds later. False: it is not ours any
+        more."""
+        lease = self._lease
+        by_us = _types.extension_us(seconds)
+        moments = await lease.link.call(
+            lease.link.native.extend_vt, lease.queue_id, 0, self._deliveries(), by_us
+        )
+        if moments[0]:
+            self._vt_us = moments[0]
+        return bool(moments[0])
+
+    async def _settle(self, operation: Any, *options: int) -> bool:
+        lease = self._lease
+        answers: list[bool] = await lease.link.call(
+            operation, lease.queue_id, 0, self._deliveries(), *options
+        )
+        self.settled = True
+        return answers[0]
+
+    def _deliveries(self) -> Deliveries:
+        return Deliveries(array("q", [self._lease.number]), array("q", [self.id]))
+
+    @property
+    def lease(self) -> int:
+        """The number of the lease: with the id, the name of this delivery."""
+        return self._lease.number
+
+    def __repr__(self) -> str:
+        return f"<pgqrs.Message id={self.id} queue_id={self.queue_id} read_ct={self.read_ct}>"
+
+
+def _moment(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=microseconds)

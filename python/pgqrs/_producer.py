@@ -1,0 +1,44 @@
+"""Producer: puts messages into one queue, under a worker of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from . import _codec, _types
+from ._native import status
+from ._worker import Worker
+
+
+class Producer(Worker):
+    """Puts messages into one queue; they bear its worker's id. Made by
+    pgqrs.producer() or Store.producer()."""
+
+    _role = status.PRODUCER
+
+    async def enqueue(self, payload: Any) -> int:
+        """Stores one message and returns its id; committed when it returns."""
+        return await self.enqueue_delayed(payload, 0)
+
+    async def enqueue_delayed(self, payload: Any, delay_seconds: float) -> int:
+        """Stores one message that becomes ready that many seconds from now (0 to
+        ten years), and returns its id."""
+        delay_us = _types.delay_us(delay_seconds)
+        text = _codec.encode(payload)
+        link = await self._registered()
+        number: int = await link.call(
+            link.native.produce, self._name, text, delay_us, self._worker_id
+        )
+        return number
+
+    async def enqueue_batch(self, payloads: Iterable[Any]) -> list[int]:
+        """Stores all of them or none, in one transaction, and returns their ids
+        in order. An error names the index of the bad payload."""
+        link = await self._registered()
+        texts = await _codec.encode_all(payloads)
+        if not texts:
+            return []
+        ids: list[int] = await link.call(
+            link.native.produce_batch, self._name, texts, 0, self._worker_id
+        )
+        return ids

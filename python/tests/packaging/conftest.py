@@ -1,0 +1,51 @@
+"""The distributions, built once from a copy of nothing but what the sdist holds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="session")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source distribution."""
+    target = tmp_path_factory.mktemp("sdist")
+    _build("--sdist", PROJECT, target)
+    (made,) = target.iterdir()
+    return made
+
+
+@pytest.fixture(scope="session")
+def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the unpacked source distribution."""
+    source = tmp_path_factory.mktemp("source")
+    subprocess.run(["tar", "xzf", sdist, "-C", source, "--strip-components=1"], check=True)
+    target = tmp_path_factory.mktemp("wheel")
+    _build("--wheel", source, target)
+    (made,) = target.iterdir()
+    return made
+
+
+def _build(kind: str, source: Path, target: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "build", kind, "--no-isolation", "--outdir", target, source],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A temporary folder that other users can enter, as an embedded server needs it under root."""
+    with tempfile.TemporaryDirectory(prefix="pgqrs-packaging-", dir="/tmp") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)

@@ -1,0 +1,48 @@
+"""A user's program, as mypy --strict and pyright must accept it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pgqrs
+
+
+async def handler(msg: pgqrs.Message) -> bool | None:
+    number: int = msg.id
+    payload: Any = msg.payload
+    return bool(payload) and await msg.extend_vt(number)
+
+
+async def with_consumer(msg: pgqrs.Message, consumer: pgqrs.Consumer) -> None:
+    answer: bool = await consumer.archive(msg.id)
+    answers: list[bool] = await consumer.archive_batch([msg.id])
+    assert answer or answers
+
+
+def plain(msg: pgqrs.Message) -> bool:
+    return msg.read_ct < 5
+
+
+async def main() -> None:
+    version: str = pgqrs.__version__
+    async with pgqrs.connect("memory://typing", schema=version) as store:
+        number: int = await pgqrs.produce(store, "q", {"a": 1}, delay_seconds=0.5)
+        numbers: list[int] = await pgqrs.produce_batch(store, "q", (n for n in range(number)))
+        for function in (handler, with_consumer, plain):
+            await pgqrs.consume(store, "q", function, concurrency=len(numbers), vt=1.5)
+        async for msg in pgqrs.consume_iter(store, "q", batch_size=5):
+            await msg.delete()
+        async with pgqrs.consume_iter(store, "q") as messages:
+            first: pgqrs.Message = await messages.__anext__()
+            await first.release(1)
+    store = await pgqrs.connect_with(pgqrs.Config("memory://typing", max_connections=2))
+    admin: pgqrs.Admin = pgqrs.admin(store)
+    producer: pgqrs.Producer = pgqrs.producer(admin, "q", "host", 1)
+    one: int = await producer.enqueue_delayed({}, delay_seconds=1)
+    consumer = await store.consumer("q")
+    found: list[pgqrs.Message] = await consumer.dequeue_many_with_delay(one, 30)
+    try:
+        await found[0].archive()
+    except pgqrs.PgqrsConnectionError as error:
+        unsure: bool = error.maybe_committed
+        print(unsure, error.sqlstate or "", error.retryable)
