@@ -42,6 +42,8 @@ type Batch struct {
 	vt     time.Duration
 	ids    []int64 // of Messages; survives what the reader does to them
 	sorted bool    // ids ascend, as nearly always
+	// suspect: one of its messages may kill its process; see suspect.go.
+	suspect bool
 
 	mu        sync.Mutex
 	control   *BatchControl
@@ -67,7 +69,7 @@ func newBatch(s *Store, st *Stream, p *backend.MessageDequeueParams, r *backend.
 	first := r.Messages[0]
 	b := &Batch{
 		QueueID: p.QueueID, Lease: first.Lease, WorkerID: p.WorkerID, DequeuedAt: first.DequeuedAt, Messages: r.Messages,
-		store: s, stream: st, vt: p.VT, sorted: true,
+		store: s, stream: st, vt: p.VT, sorted: true, suspect: first.ReadCount >= suspectFrom,
 		ids: make([]int64, len(r.Messages)), settled: make([]bool, len(r.Messages)), unsettled: len(r.Messages),
 	}
 	for i := range r.Messages {

@@ -44,12 +44,7 @@ func (k *keeper) add(b *Batch) {
 }
 
 // look makes the keeper look at its batches now: one has come, or ended.
-func (k *keeper) look() {
-	select {
-	case k.kick <- struct{}{}:
-	default:
-	}
-}
+func (k *keeper) look() { poke(k.kick) }
 
 // stop ends the keeper; what it kept lapses at its vt.
 func (k *keeper) stop() {

@@ -37,6 +37,7 @@ type Stream struct {
 
 	ended     chan struct{} // Close was called, the store closes, or the queue is empty
 	wake      chan struct{} // something may have become ready
+	over      chan struct{} // a batch may be over
 	abandoned atomic.Bool   // delivered messages are kept no more
 
 	mu       sync.Mutex
@@ -81,7 +82,7 @@ func (s *Store) OpenStream(queue string, o StreamOptions) (*Stream, error) {
 	}
 	st := &Stream{
 		store: s, queue: queue, options: o, live: make(map[*Batch]struct{}),
-		ended: make(chan struct{}), wake: make(chan struct{}, 1),
+		ended: make(chan struct{}), wake: make(chan struct{}, 1), over: make(chan struct{}, 1),
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -171,6 +172,7 @@ func (st *Stream) await(ctx context.Context) (*fetch, error) {
 
 // fetch leases what the reader has room for.
 func (st *Stream) fetch(f *fetch) {
+	st.awaitNoSuspect()
 	limit := st.room()
 	if f.full = limit <= 0; f.full {
 		return
@@ -197,6 +199,9 @@ func (st *Stream) fetch(f *fetch) {
 		}
 		return err
 	})
+	if f.batch != nil && f.batch.suspect {
+		st.awaitAlone(f.batch)
+	}
 }
 
 // dequeue waits for its turn, and notes what it leased.
@@ -262,12 +267,17 @@ func (st *Stream) isBusy() bool {
 
 // batchEnded is called when a batch of this stream may be over.
 func (st *Stream) batchEnded() {
-	if !st.options.UntilEmpty {
-		return
+	poke(st.over)
+	if st.options.UntilEmpty {
+		poke(st.wake)
 	}
+}
+
+// poke wakes whoever waits for a signal, of which one is enough.
+func poke(signal chan<- struct{}) {
 	select {
-	case st.wake <- struct{}{}:
-	default: // it is awake already
+	case signal <- struct{}{}:
+	default: // it is there already
 	}
 }
 

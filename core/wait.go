@@ -47,10 +47,7 @@ func (h *hub) wakeUp(queueID int64) {
 			continue
 		}
 		for c := range subs {
-			select {
-			case c <- struct{}{}:
-			default: // it is awake already
-			}
+			poke(c)
 		}
 	}
 }
