@@ -145,11 +145,17 @@ func (b *Batch) Free() {
 	}
 	b.mu.Lock()
 	b.Messages = nil
+	over := b.unsettled == 0 || !b.keepsDelivered()
+	if !over {
+		b.note(time.Now())
+	}
 	b.mu.Unlock()
+	if over {
+		b.store.keeper.forget(b)
+	}
 	if b.stream != nil {
 		b.stream.batchEnded()
 	}
-	b.store.keeper.look()
 }
 
 // takeUndelivered ends the reader's part: it returns what nobody has seen, and

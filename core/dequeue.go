@@ -10,8 +10,52 @@ import (
 
 // DequeueBatch leases up to limit ready messages (0: the store's default) for vt
 // (0: the default) to a registered consumer, in delivery order. It does not wait
-// for messages: nil and no error when none is ready.
+// for messages: nil and no error when none is ready. When ctx ends first, what is
+// leased goes back.
 func (s *Store) DequeueBatch(ctx context.Context, workerID int64, limit int, vt time.Duration) (*Batch, error) {
+	type result struct {
+		batch *Batch
+		err   error
+	}
+	c := make(chan result, 1)
+	s.DequeueAsync(ctx, workerID, limit, vt, func(b *Batch, err error) { c <- result{b, err} })
+	select {
+	case r := <-c:
+		return r.batch, r.err
+	case <-ctx.Done():
+		s.tasks.start(func() {
+			if r := <-c; r.batch != nil {
+				r.batch.Free()
+			}
+		})
+		return nil, contextError(ctx)
+	}
+}
+
+// DequeueAsync is DequeueBatch, but returns at once. done is called exactly once, from
+// another goroutine or, when the call is refused at once, from this one. When ctx ends
+// first it still gets what was leased by then.
+func (s *Store) DequeueAsync(ctx context.Context, workerID int64, limit int, vt time.Duration, done func(*Batch, error)) {
+	p, err := s.dequeueParams(workerID, limit, vt)
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	started := s.tasks.start(func() {
+		var b *Batch
+		err := s.retryWhileSafe(ctx, func() (err error) {
+			b, _, err = s.dequeue(nil, p)
+			return err
+		})
+		done(b, err)
+	})
+	if !started {
+		done(nil, errClosed())
+	}
+}
+
+// dequeueParams checks the arguments of a consumer's dequeue.
+func (s *Store) dequeueParams(workerID int64, limit int, vt time.Duration) (*backend.MessageDequeueParams, error) {
 	if s.isClosed() {
 		return nil, errClosed()
 	}
@@ -28,36 +72,9 @@ func (s *Store) DequeueBatch(ctx context.Context, workerID int64, limit int, vt 
 	if queueID == 0 {
 		return nil, backend.Errorf(ErrWorkerNotFound, "worker %d is not registered in this process", workerID)
 	}
-	type result struct {
-		batch *Batch
-		err   error
-	}
-	c := make(chan result, 1)
-	started := s.tasks.start(func() {
-		var r result
-		r.err = s.retryWhileSafe(ctx, func() (err error) {
-			r.batch, _, err = s.dequeue(nil, &backend.MessageDequeueParams{
-				QueueID: queueID, WorkerID: workerID, Limit: limit, VT: vt, MaxReadCount: s.config.MaxReadCount,
-			})
-			return err
-		})
-		c <- r
-	})
-	if !started {
-		return nil, errClosed()
-	}
-	select {
-	case r := <-c:
-		return r.batch, r.err
-	case <-ctx.Done():
-		// The answer may hold messages: they go back.
-		s.tasks.start(func() {
-			if r := <-c; r.batch != nil {
-				r.batch.Free()
-			}
-		})
-		return nil, contextError(ctx)
-	}
+	return &backend.MessageDequeueParams{
+		QueueID: queueID, WorkerID: workerID, Limit: limit, VT: vt, MaxReadCount: s.config.MaxReadCount,
+	}, nil
 }
 
 // dequeue leases messages and makes them known to the ledger and the keeper. When

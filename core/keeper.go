@@ -21,6 +21,7 @@ type keeper struct {
 	batches map[*Batch]struct{}
 	running bool
 	stopped bool
+	next    time.Time // when it looks again by itself
 	kick    chan struct{}
 }
 
@@ -30,20 +31,29 @@ func newKeeper(s *Store) *keeper {
 
 // add begins to keep a batch.
 func (k *keeper) add(b *Batch) {
+	due := b.nextExtension()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.stopped {
 		return
 	}
 	k.batches[b] = struct{}{}
-	if k.running {
+	switch {
+	case !k.running:
+		k.running = k.store.tasks.start(k.run)
+	case due.Before(k.next): // seldom: waking it costs more than the rest of a dequeue
 		k.look()
-		return
 	}
-	k.running = k.store.tasks.start(k.run)
 }
 
-// look makes the keeper look at its batches now: one has come, or ended.
+// forget ends keeping a batch of which nothing is left to keep.
+func (k *keeper) forget(b *Batch) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.batches, b)
+}
+
+// look makes the keeper look at its batches now.
 func (k *keeper) look() { poke(k.kick) }
 
 // stop ends the keeper; what it kept lapses at its vt.
@@ -94,6 +104,7 @@ func (k *keeper) round(now time.Time) (next time.Time, any bool) {
 		k.running = false
 		return next, false
 	}
+	k.next = next
 	return next, true
 }
 
@@ -110,7 +121,7 @@ func (b *Batch) plan(now time.Time) (extend []backend.Delivery, due time.Time, k
 	if b.renewing {
 		return nil, soon, true
 	}
-	if due = b.expires.Add(-b.vt * 2 / 3); due.Before(b.retryAt) {
+	if due = b.nextExtension(); due.Before(b.retryAt) {
 		due = b.retryAt
 	}
 	if now.Before(due) {
@@ -127,6 +138,10 @@ func (b *Batch) plan(now time.Time) (extend []backend.Delivery, due time.Time, k
 	b.renewing = true
 	return extend, soon, true
 }
+
+// nextExtension is when to extend, if nothing else stands in the way. The caller
+// holds mu, or is the only one.
+func (b *Batch) nextExtension() time.Time { return b.expires.Add(-b.vt * 2 / 3) }
 
 // keptFrom returns the index from which on unsettled messages are kept, and
 // whether there can be any. The caller holds mu.
@@ -180,7 +195,6 @@ func (s *Store) extendKept(b *Batch, kept []backend.Delivery, asked time.Time) {
 	key := settlement{verb: extending, queueID: b.QueueID, by: b.vt, mode: backend.ExtendKeep}
 	s.settles.add(key, &settling{deliveries: kept, done: func(answers []backend.Extension, err error) {
 		b.extended(kept, answers, asked, err)
-		s.keeper.look()
 	}})
 }
 

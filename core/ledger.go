@@ -147,6 +147,7 @@ func (l *ledger) settledOfLease(deliveries []backend.Delivery) {
 	l.mu.Lock()
 	l.remove(b)
 	l.mu.Unlock()
+	b.store.keeper.forget(b)
 	if b.stream != nil {
 		b.stream.batchEnded()
 	}

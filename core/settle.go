@@ -1,117 +1,11 @@
 package pgqrs
 
 import (
-	"context"
 	"errors"
 	"time"
 
 	"github.com/pgqrs/pgqrs/core/backend"
 )
-
-// Target names deliveries of one queue. A Delivery whose Lease is 0 is named by
-// its id alone: then the newest delivery of that id to WorkerID counts, else the
-// newest to a stream of this process on that worker's queue; QueueID is ignored.
-type Target struct {
-	QueueID    int64
-	WorkerID   int64
-	Deliveries []backend.Delivery
-}
-
-// Archive moves the messages to the archive. One answer per delivery, in order:
-// false when its lease does not hold the message any more.
-func (s *Store) Archive(ctx context.Context, t Target) ([]bool, error) {
-	return s.settleHeld(ctx, settlement{verb: archiving}, t)
-}
-
-// Delete removes the messages without a trace; answers like Archive.
-func (s *Store) Delete(ctx context.Context, t Target) ([]bool, error) {
-	return s.settleHeld(ctx, settlement{verb: deleting}, t)
-}
-
-// Release makes the messages ready again delay after now, with read_ct as it is;
-// answers like Archive.
-func (s *Store) Release(ctx context.Context, t Target, delay time.Duration) ([]bool, error) {
-	if err := (ProduceOptions{Delay: delay}).validate(); err != nil {
-		return nil, err
-	}
-	return s.settleHeld(ctx, settlement{verb: releasing, by: delay}, t)
-}
-
-// ExtendVT makes the leases end later: vt becomes greatest(vt, now) + by, with by
-// from 0 to MaxVT. One Extension per delivery, in order.
-func (s *Store) ExtendVT(ctx context.Context, t Target, by time.Duration) ([]backend.Extension, error) {
-	if by < 0 || by > MaxVT {
-		return nil, errInvalid("vt can be extended by 0 s to 7 days, not %v", by)
-	}
-	return s.settle(ctx, settlement{verb: extending, by: by, mode: backend.ExtendGrow}, t)
-}
-
-func (s *Store) settleHeld(ctx context.Context, key settlement, t Target) ([]bool, error) {
-	answers, err := s.settle(ctx, key, t)
-	if err != nil {
-		return nil, err
-	}
-	held := make([]bool, len(answers))
-	for i, a := range answers {
-		held[i] = a.Held
-	}
-	return held, nil
-}
-
-// settle resolves ids, and waits for the answers.
-func (s *Store) settle(ctx context.Context, key settlement, t Target) ([]backend.Extension, error) {
-	if s.isClosed() {
-		return nil, errClosed()
-	}
-	if ctx.Err() != nil {
-		return nil, contextError(ctx)
-	}
-	deliveries, queueID := s.ledger.resolve(t)
-	key.queueID = queueID
-	known := make([]backend.Delivery, 0, len(deliveries))
-	for _, d := range deliveries {
-		if d.Lease > 0 && queueID != 0 { // else: nobody here holds such a message
-			known = append(known, d)
-		}
-	}
-	found, err := s.settleAndWait(ctx, key, known)
-	if err != nil || len(known) == len(deliveries) {
-		return found, err
-	}
-	answers := make([]backend.Extension, len(deliveries))
-	for i, d := range deliveries {
-		if d.Lease > 0 && queueID != 0 {
-			answers[i], found = found[0], found[1:]
-		}
-	}
-	return answers, nil
-}
-
-// settleAndWait sends deliveries on their way and waits for the answers. When ctx
-// ends first, or has ended, they are settled all the same.
-func (s *Store) settleAndWait(ctx context.Context, key settlement, deliveries []backend.Delivery) ([]backend.Extension, error) {
-	if len(deliveries) == 0 {
-		return nil, nil
-	}
-	return s.settleInTurn(ctx, key, deliveries)
-}
-
-// settleInTurn is settleAndWait, but waits for its turn even with nothing to
-// settle: then all that was added before under the same key has been carried out.
-func (s *Store) settleInTurn(ctx context.Context, key settlement, deliveries []backend.Delivery) ([]backend.Extension, error) {
-	type result struct {
-		answers []backend.Extension
-		err     error
-	}
-	c := make(chan result, 1)
-	s.settles.add(key, &settling{deliveries: deliveries, done: func(a []backend.Extension, err error) { c <- result{a, err} }})
-	select {
-	case r := <-c:
-		return r.answers, r.err
-	case <-ctx.Done():
-		return nil, interrupted(ctx)
-	}
-}
 
 type verb int8
 

@@ -135,16 +135,16 @@ func (l *Library) encodeNumbers(kind Kind, numbers []int64) (Completion, error) 
 	return c, nil
 }
 
-// encodeAnswers makes a completion with a byte per delivery.
-func (l *Library) encodeAnswers(held []bool) (Completion, error) {
-	c := Completion{Kind: ResultAnswers, Value: int64(len(held)), Data: l.memory.Allocate(max(1, len(held)))}
+// encodeHeld makes a completion with a byte per delivery.
+func (l *Library) encodeHeld(settled []backend.Extension) (Completion, error) {
+	c := Completion{Kind: ResultAnswers, Value: int64(len(settled)), Data: l.memory.Allocate(max(1, len(settled)))}
 	if c.Data == nil {
 		return Completion{}, errNoMemory
 	}
-	answers := unsafe.Slice((*byte)(c.Data), len(held))
-	for i, h := range held {
+	answers := unsafe.Slice((*byte)(c.Data), len(settled))
+	for i, s := range settled {
 		answers[i] = 0
-		if h {
+		if s.Held {
 			answers[i] = 1
 		}
 	}

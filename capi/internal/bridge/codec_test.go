@@ -104,7 +104,7 @@ func TestNumbersAnswersMomentsAndTextLieInMemoryAsTheHeaderSays(t *testing.T) {
 		{"ids", func() (Completion, error) { return l.encodeNumbers(ResultIDs, []int64{1, -2}) },
 			ResultIDs, 2, (&golden{}).put(int64(1), int64(-2)).Bytes()},
 		{"no ids", func() (Completion, error) { return l.encodeNumbers(ResultIDs, nil) }, ResultIDs, 0, nil},
-		{"answers", func() (Completion, error) { return l.encodeAnswers([]bool{true, false, true}) },
+		{"answers", func() (Completion, error) { return l.encodeHeld([]backend.Extension{{Held: true}, {}, {Held: true}}) },
 			ResultAnswers, 3, []byte{1, 0, 1}},
 		{"moments", func() (Completion, error) {
 			return l.encodeMoments([]backend.Extension{{Held: true, VT: end}, {Held: false, VT: end}})

@@ -16,12 +16,9 @@ type Core interface {
 	ProduceAsync(ctx context.Context, queue string, payload []byte, o pgqrs.ProduceOptions, done func(id int64, err error))
 	ProduceBatch(ctx context.Context, queue string, payloads [][]byte, o pgqrs.ProduceOptions) ([]int64, error)
 	Register(ctx context.Context, role pgqrs.Role, queue, hostname string, port int) (*backend.Worker, error)
-	Dequeue(ctx context.Context, workerID int64, limit int, vt time.Duration) (*Batch, error)
+	DequeueAsync(ctx context.Context, workerID int64, limit int, vt time.Duration, done func(*Batch, error))
 	Stream(queue string, o pgqrs.StreamOptions) (Source, error)
-	Archive(ctx context.Context, t pgqrs.Target) ([]bool, error)
-	Delete(ctx context.Context, t pgqrs.Target) ([]bool, error)
-	Release(ctx context.Context, t pgqrs.Target, delay time.Duration) ([]bool, error)
-	ExtendVT(ctx context.Context, t pgqrs.Target, by time.Duration) ([]backend.Extension, error)
+	SettleAsync(what pgqrs.Settlement, t pgqrs.Target, done func([]backend.Extension, error))
 	Close(ctx context.Context) error
 }
 
@@ -77,9 +74,8 @@ func OpenCore(ctx context.Context, config []byte, h Hooks) (Core, error) {
 // needs a word.
 type core struct{ *pgqrs.Store }
 
-func (c core) Dequeue(ctx context.Context, workerID int64, limit int, vt time.Duration) (*Batch, error) {
-	b, err := c.DequeueBatch(ctx, workerID, limit, vt)
-	return delivered(b), err
+func (c core) DequeueAsync(ctx context.Context, workerID int64, limit int, vt time.Duration, done func(*Batch, error)) {
+	c.Store.DequeueAsync(ctx, workerID, limit, vt, func(b *pgqrs.Batch, err error) { done(delivered(b), err) })
 }
 
 func (c core) Stream(queue string, o pgqrs.StreamOptions) (Source, error) {

@@ -65,8 +65,7 @@ type fakeCore struct {
 	dequeue func(ctx context.Context) (*Batch, error)
 	batch   func(ctx context.Context, payloads [][]byte) ([]int64, error)
 	next    func(ctx context.Context) (*Batch, error)
-	archive func(ctx context.Context, t pgqrs.Target) ([]bool, error)
-	extend  func(ctx context.Context, t pgqrs.Target) ([]backend.Extension, error)
+	settle  func(what pgqrs.Settlement, t pgqrs.Target) ([]backend.Extension, error)
 	close   func() error
 
 	closes        atomic.Int32
@@ -92,11 +91,14 @@ func (f *fakeCore) Register(ctx context.Context, _ pgqrs.Role, _, _ string, port
 	return &backend.Worker{ID: 7, QueueID: 3, Port: int32(port)}, nil
 }
 
-func (f *fakeCore) Dequeue(ctx context.Context, _ int64, _ int, _ time.Duration) (*Batch, error) {
-	if f.dequeue != nil {
-		return f.dequeue(ctx)
-	}
-	return nil, wait(ctx)
+func (f *fakeCore) DequeueAsync(ctx context.Context, _ int64, _ int, _ time.Duration, done func(*Batch, error)) {
+	go func() {
+		if f.dequeue != nil {
+			done(f.dequeue(ctx))
+			return
+		}
+		done(nil, wait(ctx))
+	}()
 }
 
 func (f *fakeCore) Next(ctx context.Context) (*Batch, error) {
@@ -106,26 +108,11 @@ func (f *fakeCore) Next(ctx context.Context) (*Batch, error) {
 	return nil, wait(ctx)
 }
 
-func (f *fakeCore) Archive(ctx context.Context, t pgqrs.Target) ([]bool, error) {
-	if f.archive != nil {
-		return f.archive(ctx, t)
+// SettleAsync never answers when the test says nothing.
+func (f *fakeCore) SettleAsync(what pgqrs.Settlement, t pgqrs.Target, done func([]backend.Extension, error)) {
+	if f.settle != nil {
+		done(f.settle(what, t))
 	}
-	return nil, wait(ctx)
-}
-
-func (f *fakeCore) Delete(ctx context.Context, t pgqrs.Target) ([]bool, error) {
-	return f.Archive(ctx, t)
-}
-
-func (f *fakeCore) Release(ctx context.Context, t pgqrs.Target, _ time.Duration) ([]bool, error) {
-	return f.Archive(ctx, t)
-}
-
-func (f *fakeCore) ExtendVT(ctx context.Context, t pgqrs.Target, _ time.Duration) ([]backend.Extension, error) {
-	if f.extend != nil {
-		return f.extend(ctx, t)
-	}
-	return nil, wait(ctx)
 }
 
 // Close is that of the store; streamOnly has the one of a stream.

@@ -119,12 +119,13 @@ func (s *Store) finish(op *operation, c Completion) {
 	s.running.Done()
 }
 
-// fail completes an operation with an error.
+// fail completes an operation with an error, unless it has completed already.
 func (s *Store) fail(op *operation, err error) {
-	s.mu.Lock()
-	ended := op.ended
-	s.mu.Unlock()
-	s.finish(op, s.encodeFailure(op.number, describe(err, ended)))
+	if !s.remove(op) {
+		return
+	}
+	s.push(s.encodeFailure(op.number, describe(err, s.asked(op))))
+	s.running.Done()
 }
 
 // push hands a completion to the program, or frees what it carries when the
@@ -144,6 +145,33 @@ func (s *Store) perform(number uint64, work func(ctx context.Context) (Completio
 	}
 	s.spawn(func() {
 		c, err := work(op.ctx)
+		if err != nil {
+			s.fail(op, err)
+			return
+		}
+		c.Op = op.number
+		s.finish(op, c)
+	})
+	return nil
+}
+
+// entrust accepts an operation that the core carries out in goroutines of its own.
+// start is called in this thread, and what it is given is called with the outcome,
+// once, from anywhere. An operation that is asked to end completes at once; what comes of
+// it later is discarded, which gives messages back.
+func (s *Store) entrust(number uint64, start func(ctx context.Context, done func(Completion, error))) (refusal *Refusal) {
+	op, refusal := s.begin(number)
+	if refusal != nil {
+		return refusal
+	}
+	defer s.guardSubmit(op, &refusal)
+	stop := context.AfterFunc(op.ctx, func() {
+		defer s.guard()
+		s.fail(op, context.Cause(op.ctx))
+	})
+	start(op.ctx, func(c Completion, err error) {
+		defer s.guard()
+		stop()
 		if err == nil && c.Kind == ResultBatch && s.asked(op) != StatusOK {
 			// Who cancels a dequeue does not want its messages: they go back now.
 			s.library.discard(c)

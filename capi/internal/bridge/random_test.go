@@ -227,16 +227,7 @@ func (c *randomCore) ProduceAsync(ctx context.Context, _ string, _ []byte, _ pgq
 		done(1, nil)
 		return
 	}
-	c.s.produces.Go(func() {
-		defer func() {
-			if recover() != nil {
-				c.s.store.panicked("in a goroutine of the core", nil)
-				done(0, backend.ErrClosed)
-			}
-		}()
-		err := c.chance(ctx)
-		done(1, err)
-	})
+	c.async(func() { done(1, c.chance(ctx)) }, func(err error) { done(0, err) })
 }
 
 func (c *randomCore) ProduceBatch(ctx context.Context, _ string, payloads [][]byte, _ pgqrs.ProduceOptions) ([]int64, error) {
@@ -247,11 +238,27 @@ func (c *randomCore) Register(ctx context.Context, _ pgqrs.Role, _, _ string, _ 
 	return &backend.Worker{}, c.chance(ctx)
 }
 
-func (c *randomCore) Dequeue(ctx context.Context, _ int64, _ int, _ time.Duration) (*Batch, error) {
-	if err := c.chance(ctx); err != nil && rand.IntN(2) == 0 {
-		return nil, err
-	}
-	return c.newBatch(), nil
+// async does something in a goroutine of the core, which ends with the schedule.
+func (c *randomCore) async(do func(), failed func(error)) {
+	c.s.produces.Go(func() {
+		defer func() {
+			if recover() != nil {
+				c.s.store.panicked("in a goroutine of the core", nil)
+				failed(backend.ErrClosed)
+			}
+		}()
+		do()
+	})
+}
+
+func (c *randomCore) DequeueAsync(ctx context.Context, _ int64, _ int, _ time.Duration, done func(*Batch, error)) {
+	c.async(func() {
+		if err := c.chance(ctx); err != nil && rand.IntN(2) == 0 {
+			done(nil, err)
+			return
+		}
+		done(c.newBatch(), nil)
+	}, func(err error) { done(nil, err) })
 }
 
 func (c *randomCore) Stream(string, pgqrs.StreamOptions) (Source, error) {
@@ -262,23 +269,23 @@ func (c *randomCore) Next(ctx context.Context) (*Batch, error) {
 	if rand.IntN(20) == 0 {
 		return nil, io.EOF
 	}
-	return c.Dequeue(ctx, 0, 0, 0)
+	if err := c.chance(ctx); err != nil && rand.IntN(2) == 0 {
+		return nil, err
+	}
+	return c.newBatch(), nil
 }
 
-func (c *randomCore) Archive(ctx context.Context, t pgqrs.Target) ([]bool, error) {
-	return make([]bool, len(t.Deliveries)), c.chance(ctx)
-}
-
-func (c *randomCore) Delete(ctx context.Context, t pgqrs.Target) ([]bool, error) {
-	return c.Archive(ctx, t)
-}
-
-func (c *randomCore) Release(ctx context.Context, t pgqrs.Target, _ time.Duration) ([]bool, error) {
-	return c.Archive(ctx, t)
-}
-
-func (c *randomCore) ExtendVT(ctx context.Context, t pgqrs.Target, _ time.Duration) ([]backend.Extension, error) {
-	return make([]backend.Extension, len(t.Deliveries)), c.chance(ctx)
+func (c *randomCore) SettleAsync(_ pgqrs.Settlement, t pgqrs.Target, done func([]backend.Extension, error)) {
+	answers := make([]backend.Extension, len(t.Deliveries))
+	if rand.IntN(3) == 0 {
+		done(answers, nil)
+		return
+	}
+	c.async(func() {
+		ctx, stop := context.WithTimeout(context.Background(), time.Millisecond)
+		defer stop()
+		done(answers, c.chance(ctx))
+	}, func(err error) { done(nil, err) })
 }
 
 func (c *randomCore) Close(context.Context) error { return nil }

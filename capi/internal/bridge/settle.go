@@ -37,16 +37,12 @@ func (t Target) copied() (pgqrs.Target, *Refusal) {
 
 // Archive moves messages to the archive.
 func (s *Store) Archive(number uint64, t Target) *Refusal {
-	return s.settle(number, t, func(ctx context.Context, to pgqrs.Target) (Completion, error) {
-		return s.answers(s.core.Archive(ctx, to))
-	})
+	return s.settle(number, t, pgqrs.Archiving(), s.library.encodeHeld)
 }
 
 // Delete removes messages without a trace.
 func (s *Store) Delete(number uint64, t Target) *Refusal {
-	return s.settle(number, t, func(ctx context.Context, to pgqrs.Target) (Completion, error) {
-		return s.answers(s.core.Delete(ctx, to))
-	})
+	return s.settle(number, t, pgqrs.Deleting(), s.library.encodeHeld)
 }
 
 // Release gives messages back, ready after a delay.
@@ -55,9 +51,7 @@ func (s *Store) Release(number uint64, t Target, delayMicros int64) *Refusal {
 	if refusal != nil {
 		return refusal
 	}
-	return s.settle(number, t, func(ctx context.Context, to pgqrs.Target) (Completion, error) {
-		return s.answers(s.core.Release(ctx, to, delay))
-	})
+	return s.settle(number, t, pgqrs.Releasing(delay), s.library.encodeHeld)
 }
 
 // ExtendVT makes leases end later.
@@ -66,26 +60,21 @@ func (s *Store) ExtendVT(number uint64, t Target, byMicros int64) *Refusal {
 	if refusal != nil {
 		return refusal
 	}
-	return s.settle(number, t, func(ctx context.Context, to pgqrs.Target) (Completion, error) {
-		extensions, err := s.core.ExtendVT(ctx, to, by)
-		if err != nil {
-			return Completion{}, err
-		}
-		return s.library.encodeMoments(extensions)
-	})
+	return s.settle(number, t, pgqrs.Extending(by), s.library.encodeMoments)
 }
 
-func (s *Store) settle(number uint64, t Target, do func(context.Context, pgqrs.Target) (Completion, error)) *Refusal {
+func (s *Store) settle(number uint64, t Target, what pgqrs.Settlement, encode func([]backend.Extension) (Completion, error)) *Refusal {
 	target, refusal := t.copied()
 	if refusal != nil {
 		return refusal
 	}
-	return s.perform(number, func(ctx context.Context) (Completion, error) { return do(ctx, target) })
-}
-
-func (s *Store) answers(held []bool, err error) (Completion, error) {
-	if err != nil {
-		return Completion{}, err
-	}
-	return s.library.encodeAnswers(held)
+	return s.entrust(number, func(_ context.Context, done func(Completion, error)) {
+		s.core.SettleAsync(what, target, func(answers []backend.Extension, err error) {
+			if err != nil {
+				done(Completion{}, err)
+				return
+			}
+			done(encode(answers))
+		})
+	})
 }

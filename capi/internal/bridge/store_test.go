@@ -119,12 +119,9 @@ func TestDequeueAnswersABatchOrNothing(t *testing.T) {
 func TestSettlingPairsLeasesWithIDs(t *testing.T) {
 	var seen pgqrs.Target
 	p := connected(t, &fakeCore{
-		archive: func(_ context.Context, to pgqrs.Target) ([]bool, error) {
+		settle: func(_ pgqrs.Settlement, to pgqrs.Target) ([]backend.Extension, error) {
 			seen = to
-			return []bool{true, false}, nil
-		},
-		extend: func(_ context.Context, to pgqrs.Target) ([]backend.Extension, error) {
-			return []backend.Extension{{Held: true, VT: time.UnixMicro(5)}}, nil
+			return []backend.Extension{{Held: true, VT: time.UnixMicro(5)}, {}}, nil
 		},
 	})
 	ids, leases := []int64{1, 2}, []int64{10, 20}
@@ -230,8 +227,10 @@ func TestCancelledDequeueGivesBackWhatItLeased(t *testing.T) {
 	accepted(t, p.store.Dequeue(1, 9, 1, 0))
 	accepted(t, p.store.Cancel(1))
 	p.expect(1, StatusCancelled)
-	if keeper.freed.Load() != 1 || p.library.Lent() != 0 {
-		t.Error("the batch was not given back")
+	for deadline := time.Now().Add(patience); keeper.freed.Load() != 1 || p.library.Lent() != 0; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("the batch was not given back")
+		}
 	}
 }
 
@@ -272,13 +271,13 @@ func TestCloseCompletesEverythingAndItselfLast(t *testing.T) {
 
 func TestCloseWaitsForWhatDoesNotHeedItsContext(t *testing.T) {
 	released := make(chan struct{})
-	core := &fakeCore{archive: func(context.Context, pgqrs.Target) ([]bool, error) {
+	core := &fakeCore{batch: func(context.Context, [][]byte) ([]int64, error) {
 		<-released
 		return nil, nil
 	}}
 	p := connected(t, core)
 	p.library.closePatience = 0
-	accepted(t, p.store.Archive(1, Target{}))
+	accepted(t, p.store.ProduceBatch(1, []byte("q"), nil, nil, 0, 0))
 	accepted(t, p.store.Close(2))
 	for core.closes.Load() == 0 { // the core is closed under it
 		runtime.Gosched()
@@ -296,7 +295,7 @@ func TestCloseWaitsForWhatDoesNotHeedItsContext(t *testing.T) {
 
 func TestCloseLetsOperationsEndBeforeTheCore(t *testing.T) {
 	core := &fakeCore{}
-	core.dequeue = func(ctx context.Context) (*Batch, error) {
+	core.batch = func(ctx context.Context, _ [][]byte) ([]int64, error) {
 		<-ctx.Done()
 		if core.closes.Load() != 0 {
 			t.Error("the core was closed under an operation that heeds its context")
@@ -304,7 +303,7 @@ func TestCloseLetsOperationsEndBeforeTheCore(t *testing.T) {
 		return nil, context.Cause(ctx)
 	}
 	p := connected(t, core)
-	accepted(t, p.store.Dequeue(1, 9, 1, 0))
+	accepted(t, p.store.ProduceBatch(1, []byte("q"), nil, nil, 0, 0))
 	accepted(t, p.store.Close(2))
 	p.expect(2, StatusOK)
 	p.expect(1, StatusClosed)

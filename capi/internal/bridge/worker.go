@@ -35,15 +35,18 @@ func (s *Store) Dequeue(number uint64, worker int64, limit uint32, vtMicros int6
 	if limit > math.MaxInt32 {
 		return refuse(StatusBadArgument, "limit is out of range: %d", limit)
 	}
-	return s.perform(number, func(ctx context.Context) (Completion, error) {
-		b, err := s.core.Dequeue(ctx, worker, int(limit), vt)
-		if err != nil || b == nil {
-			return Completion{}, err
-		}
-		data := s.library.lend(b)
-		if data == nil {
-			return Completion{}, errNoMemory
-		}
-		return Completion{Kind: ResultBatch, Value: int64(len(b.Messages)), Data: data}, nil
+	return s.entrust(number, func(ctx context.Context, done func(Completion, error)) {
+		s.core.DequeueAsync(ctx, worker, int(limit), vt, func(b *Batch, err error) {
+			if err != nil || b == nil {
+				done(Completion{}, err)
+				return
+			}
+			data := s.library.lend(b)
+			if data == nil {
+				done(Completion{}, errNoMemory)
+				return
+			}
+			done(Completion{Kind: ResultBatch, Value: int64(len(b.Messages)), Data: data}, nil)
+		})
 	})
 }

@@ -39,6 +39,7 @@ type Backend struct {
 	sql            queries
 	identity       string // of the schema, a UUID
 	connectTimeout time.Duration
+	mode           callMode
 	marks          watermarks
 	closing        context.Context // ends with Close
 	close          context.CancelCauseFunc
@@ -48,7 +49,7 @@ type Backend struct {
 
 // queries has the text of each query of sql/, for our schema.
 type queries struct {
-	Begin, CommitSoftly, Commit, Rollback                                                        string
+	Begin, Commit, Rollback, BackendProcess                                                      string
 	SchemaState, SchemaLock, SchemaExists, SchemaCreate                                          string
 	QueueGet, QueueCreate, QueuePurgeBound, QueuePurge                                           string
 	WorkerRegister, WorkerStop                                                                   string
@@ -111,10 +112,10 @@ func poolConfig(c Config) (*pgxpool.Config, error) {
 		return nil, dsnError(nil)
 	}
 	p.MaxConns, p.MinConns, p.MinIdleConns = int32(c.MaxConnections), 0, 0
-	// Statements are described once per connection and never prepared under a
-	// name: so a pooler may give each transaction another server connection.
+	// What is not asked for otherwise (see callMode) is described once per connection
+	// and never prepared under a name: so a pooler may give each transaction another
+	// server connection.
 	p.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	p.ConnConfig.StatementCacheCapacity = 0
 	if p.ConnConfig.ConnectTimeout == 0 || p.ConnConfig.ConnectTimeout > c.ConnectTimeout {
 		p.ConnConfig.ConnectTimeout = c.ConnectTimeout
 	}
@@ -173,7 +174,7 @@ func (b *Backend) do(ctx context.Context, twice repeatable, operate func(ctx con
 		if err = b.pause(ctx, try); err != nil {
 			break
 		}
-		if err = b.once(ctx, operate); !rolledBack(err) {
+		if err = b.once(ctx, operate); !rolledBack(err) && !b.mode.adapts(err) {
 			break
 		}
 	}
@@ -208,59 +209,6 @@ func (b *Backend) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 		return nil, &noConnectionError{after: b.connectTimeout, cause: err}
 	}
 	return c, err
-}
-
-// transact runs one query in a transaction of its own, READ COMMITTED, all in one
-// round trip. read gets its rows; what it has read counts only when transact
-// returns nil. softly: without waiting for the disk.
-func (b *Backend) transact(ctx context.Context, twice repeatable, softly bool, sql string, args []any, read func(pgx.Rows) error) error {
-	return b.do(ctx, twice, func(ctx context.Context, c *pgxpool.Conn) error {
-		var batch pgx.Batch
-		batch.Queue(b.sql.Begin)
-		if softly {
-			batch.Queue(b.sql.CommitSoftly)
-		}
-		batch.Queue(sql, args...)
-		batch.Queue(b.sql.Commit)
-		results := c.SendBatch(ctx, &batch)
-		err := readBatch(results, softly, read)
-		if err = errors.Join(err, results.Close()); err != nil {
-			b.rollback(c)
-		}
-		return err
-	})
-}
-
-func readBatch(results pgx.BatchResults, softly bool, read func(pgx.Rows) error) error {
-	if _, err := results.Exec(); err != nil {
-		return err
-	}
-	if softly {
-		if _, err := results.Exec(); err != nil {
-			return err
-		}
-	}
-	rows, err := results.Query()
-	if err != nil {
-		return err
-	}
-	if err := read(rows); err != nil {
-		return err
-	}
-	_, err = results.Exec()
-	return err
-}
-
-// rollback ends a failed transaction, so that the pool can go on using the
-// connection. It does not matter whether it succeeds: then the pool drops it.
-func (b *Backend) rollback(c *pgxpool.Conn) {
-	server := c.Conn().PgConn()
-	if server.IsClosed() || server.TxStatus() == 'I' {
-		return
-	}
-	ctx, cancel := context.WithTimeout(b.closing, time.Second)
-	defer cancel()
-	_, _ = server.Exec(ctx, b.sql.Rollback).ReadAll()
 }
 
 // each calls take for each row, and closes rows.

@@ -94,7 +94,7 @@ func (b *Backend) walk(ctx context.Context, p *backend.MessageDequeueParams) (*w
 func (b *Backend) walkFrom(ctx context.Context, p *backend.MessageDequeueParams, floor time.Time) (*walk, error) {
 	var w *walk
 	args := []any{p.QueueID, p.Limit, p.VT, orNull(p.WorkerID), p.MaxReadCount, floorParam(floor), moment(p.At)}
-	err := b.transact(ctx, false, true, b.sql.MessageDequeue, args, func(rows pgx.Rows) (err error) {
+	err := b.transact(ctx, false, b.sql.MessageDequeue, args, func(rows pgx.Rows) (err error) {
 		w, err = readWalk(rows, p)
 		return err
 	})

@@ -15,9 +15,10 @@ import (
 )
 
 // SQLSTATEs that mean something to us by themselves; see appendix A of the
-// PostgreSQL manual. PQ001 is our own.
+// PostgreSQL manual. PQ001 and PQ003 are our own.
 const (
 	stateNoQueue              = "PQ001"
+	stateIsolation            = "PQ003"
 	stateSerializationFailure = "40001"
 	stateDeadlock             = "40P01"
 	stateUndefinedTable       = "42P01"
@@ -27,6 +28,9 @@ const (
 	stateLockNotAvailable     = "55P03"
 	stateReadOnly             = "25006"
 	stateIdleTimeout          = "57P05"
+	stateNoStatement          = "26000"
+	stateFeatureNotSupported  = "0A000"
+	stateStatementExists      = "42P05"
 )
 
 // noConnectionError: the pool gave no connection in time.

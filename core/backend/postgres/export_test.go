@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"reflect"
 
 	"github.com/pgqrs/pgqrs/core/internal/sqlfile"
@@ -31,3 +32,14 @@ func (b *Backend) Queries() map[string]string {
 
 // Deafen makes listeners listen where nothing is sent.
 func (b *Backend) Deafen() { b.sql.ListenerOpen = "listen nothing" }
+
+// CallMode says how the hot statements are sent.
+func (b *Backend) CallMode() (named, explicit bool) {
+	return b.mode.named.Load(), b.mode.explicit.Load()
+}
+
+// ExecOnPool runs a statement on a connection of the pool.
+func (b *Backend) ExecOnPool(ctx context.Context, sql string) error {
+	_, err := b.pool.Exec(ctx, sql)
+	return err
+}

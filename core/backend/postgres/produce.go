@@ -66,8 +66,8 @@ func (b *Backend) enqueue(ctx context.Context, c interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }, p *backend.MessageProduceParams, payloads [][]byte, ids *[]int64) error {
 	var stored []int64
-	err := c.QueryRow(ctx, b.sql.MessageProduce,
-		p.QueueID, pgtype.FlatArray[[]byte](payloads), p.Delay, orNull(p.WorkerID), moment(p.At)).Scan(&stored)
+	err := c.QueryRow(ctx, b.sql.MessageProduce, b.mode.args(
+		p.QueueID, pgtype.FlatArray[[]byte](payloads), p.Delay, orNull(p.WorkerID), moment(p.At))...).Scan(&stored)
 	*ids = append(*ids, stored...)
 	return err
 }

@@ -65,7 +65,7 @@ func (b *Backend) QueuePurge(ctx context.Context, p *backend.QueuePurgeParams) (
 	})
 	for err == nil {
 		var n int64
-		err = b.transact(ctx, true, false, b.sql.QueuePurge, []any{p.QueueID, upto}, func(rows pgx.Rows) error {
+		err = b.transact(ctx, true, b.sql.QueuePurge, []any{p.QueueID, upto}, func(rows pgx.Rows) error {
 			return each(rows, func() error { return nil }, &n)
 		})
 		if total += n; n == 0 {

@@ -83,9 +83,12 @@ func functionsLeaveNoSetting(r *race) {
 	}
 	s.exec("select pgqrs_produce_batch('another', array['1', '2']::json[])")
 	check("produce")
-	l := s.dequeue(dequeueing{limit: 100})
+	s.exec("select pgqrs_dequeue($1, 1, '1 h', null, 5)", r.queue)
 	check("dequeue")
-	s.archive(l.of(ids[0], ids[9]))
+	s.commit()
+	l := s.dequeue(dequeueing{limit: 100}) // the library's query, which is soft itself
+	s.begin()
+	s.archive(l.of(ids[1], ids[9]))
 	check("archive")
 	s.remove(l.of(ids[10], ids[19]))
 	check("delete")

@@ -83,6 +83,9 @@ func (b *Backend) prepareSchema(ctx context.Context, install bool) error {
 		if err := checkServer(c.Conn()); err != nil {
 			return err
 		}
+		if err := b.mode.discover(ctx, c, b.sql.BackendProcess); err != nil {
+			return err
+		}
 		state, err := b.schemaState(ctx, c)
 		if err != nil {
 			return err

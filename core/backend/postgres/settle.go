@@ -86,7 +86,7 @@ func (b *Backend) settle(ctx context.Context, twice repeatable, sql string, queu
 			leases, los, his = append(leases, s.lease), append(los, s.lo), append(his, s.hi)
 		}
 		var got []answer
-		err := b.transact(ctx, twice, false, sql, append([]any{queueID, leases, los, his}, rest...), func(rows pgx.Rows) error {
+		err := b.transact(ctx, twice, sql, append([]any{queueID, leases, los, his}, rest...), func(rows pgx.Rows) error {
 			got = got[:0] // of a try that was rolled back
 			var a answer
 			return each(rows, func() error {

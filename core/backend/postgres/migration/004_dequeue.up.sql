@@ -26,7 +26,8 @@ $body$;
 -- Entries of the walk below `floor` are not looked at.
 --
 -- Locks rows of pgqrs_spans in the order of pgqrs_spans_ready and never waits:
--- what others have locked is passed over. To be called in READ COMMITTED.
+-- what others have locked is passed over. SQLSTATE PQ003: not in READ COMMITTED,
+-- where a statement sees what others committed since the one before.
 create function {schema}.pgqrs_dequeue(
     queue bigint, want integer, lease_for interval, worker bigint, max_read_ct integer,
     floor timestamptz default '-infinity', at timestamptz default null)
@@ -81,6 +82,9 @@ declare
     part_vt  timestamptz[] := '{}';
     part_ct  integer[] := '{}';
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'pgqrs_dequeue needs READ COMMITTED' using errcode = 'PQ003';
+    end if;
     open walk;
     while got < want loop
         fetch walk into span;

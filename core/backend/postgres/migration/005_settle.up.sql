@@ -2,7 +2,8 @@
 --
 -- Deliveries arrive as triples in three parallel arrays: the messages los[i] to
 -- his[i] of leases[i], and the answer is such triples: those that were held.
--- All are to be called in READ COMMITTED.
+-- SQLSTATE PQ003: not in READ COMMITTED, where a statement sees what others
+-- committed since the one before.
 
 -- Takes the messages of these deliveries out of pgqrs_spans and returns what was
 -- taken, one row per row of pgqrs_spans. What the callers do with them is the
@@ -34,6 +35,9 @@ declare
     todo         int8multirange;
     span         record;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'pgqrs settles deliveries in READ COMMITTED only' using errcode = 'PQ003';
+    end if;
     if cardinality(leases) = 1 then -- without a query
         asked_leases := leases;
         asked_ids := array[int8multirange(int8range(los[1], his[1], '[]'))];
@@ -251,6 +255,9 @@ as $body$
 declare
     removed bigint;
 begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'pgqrs_purge needs READ COMMITTED' using errcode = 'PQ003';
+    end if;
     loop
         with locked as materialized (
             select s.ctid as place from {schema}.pgqrs_spans s

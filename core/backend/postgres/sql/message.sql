@@ -3,9 +3,12 @@
 -- name: message_produce
 select {schema}.pgqrs_enqueue($1, $2, $3, $4, $5)
 
+-- A lease that a crash of the server forgets means redelivery, which at-least-once
+-- allows: so this commit alone does not wait for the disk. That is said here and not in
+-- the function, where it would make the commit of somebody's transaction weak too.
 -- name: message_dequeue
 select message_id, payload, enqueued_at, producer, delivered, new_lease, taken_at, until, dead, first_vt, due_us
-from {schema}.pgqrs_dequeue($1, $2, $3, $4, $5, $6, $7)
+from set_config('synchronous_commit', 'off', true), {schema}.pgqrs_dequeue($1, $2, $3, $4, $5, $6, $7)
 
 -- name: message_archive
 select of_lease, from_id, to_id, before from {schema}.pgqrs_archive($1, $2, $3, $4, $5, $6)

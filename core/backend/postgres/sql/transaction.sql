@@ -5,14 +5,12 @@
 -- name: begin
 begin isolation level read committed
 
--- For the dequeue alone: a lease that a crash of the server forgets means
--- redelivery, which at-least-once allows. Set here and not in the function,
--- because inside somebody's transaction it would make their commit weak too.
--- name: commit_softly
-set local synchronous_commit = off
-
 -- name: commit
 commit
 
 -- name: rollback
 rollback
+
+-- Behind a pooler this is not the process that the client was told of.
+-- name: backend_process
+select pg_backend_pid()
