@@ -119,6 +119,16 @@ func (s *Store) finish(op *operation, c Completion) {
 	s.running.Done()
 }
 
+// complete completes an operation with what came of it.
+func (s *Store) complete(op *operation, c Completion, err error) {
+	if err != nil {
+		s.fail(op, err)
+		return
+	}
+	c.Op = op.number
+	s.finish(op, c)
+}
+
 // fail completes an operation with an error, unless it has completed already.
 func (s *Store) fail(op *operation, err error) {
 	if !s.remove(op) {
@@ -145,12 +155,7 @@ func (s *Store) perform(number uint64, work func(ctx context.Context) (Completio
 	}
 	s.spawn(func() {
 		c, err := work(op.ctx)
-		if err != nil {
-			s.fail(op, err)
-			return
-		}
-		c.Op = op.number
-		s.finish(op, c)
+		s.complete(op, c, err)
 	})
 	return nil
 }
@@ -177,12 +182,7 @@ func (s *Store) entrust(number uint64, start func(ctx context.Context, done func
 			s.library.discard(c)
 			err = context.Cause(op.ctx)
 		}
-		if err != nil {
-			s.fail(op, err)
-			return
-		}
-		c.Op = op.number
-		s.finish(op, c)
+		s.complete(op, c, err)
 	})
 	return nil
 }
