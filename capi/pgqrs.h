@@ -311,6 +311,20 @@ int32_t pgqrs_register(pgqrs_store store, uint64_t op, int32_t role, const char 
                        size_t queue_length, const char *hostname, size_t hostname_length,
                        int32_t port);
 
+/* ---- requests ---- */
+
+/* Carries out what is on no hot path: administration, and questions about queues,
+ * workers and messages. `name` is that of the request, noun_verb ("queue_create");
+ * `arguments` is a JSON object, or of length 0, which is {}; at most 16 MiB.
+ * PGQRS_RESULT_JSON: the answer, whose type goes with the request.
+ * PGQRS_INVALID: there is no such request; or an argument is unknown, missing or of
+ * another type, and the message names it. docs/abi.md lists the requests with their
+ * arguments and answers. Keys that end in _us are microseconds, as everywhere here.
+ * An answer may get more keys in a later version, and a request more arguments that
+ * may be left out. */
+int32_t pgqrs_request(pgqrs_store store, uint64_t op, const char *name, size_t name_length,
+                      const char *arguments, size_t arguments_length);
+
 /* ---- consuming ---- */
 
 /* Leases up to `limit` ready messages (0: the store's default) for vt_us (0: the

@@ -50,6 +50,10 @@ type QueueBackend interface {
 	QueueEnsure(ctx context.Context, p *QueueEnsureParams) (*Queue, error)
 	// QueueGet returns the queue of that name, or ErrQueueNotFound.
 	QueueGet(ctx context.Context, p *QueueGetParams) (*Queue, error)
+	// QueueList returns a page of the queues, ordered by name (by its bytes).
+	QueueList(ctx context.Context, p *QueueListParams) ([]Queue, error)
+	// QueueCount says how many queues there are.
+	QueueCount(ctx context.Context, p *QueueCountParams) (int64, error)
 	// QueuePurge deletes every message of the queue that is not archived or
 	// dead, leased ones included, and returns how many there were.
 	QueuePurge(ctx context.Context, p *QueuePurgeParams) (int64, error)

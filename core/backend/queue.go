@@ -18,6 +18,16 @@ type QueueEnsureParams struct{ Name string }
 // QueueGetParams names the queue to find.
 type QueueGetParams struct{ Name string }
 
+// QueueListParams names a page: at most Limit queues whose names come after After
+// (empty: from the first).
+type QueueListParams struct {
+	After string
+	Limit int
+}
+
+// QueueCountParams asks for the number of queues.
+type QueueCountParams struct{}
+
 // QueuePurgeParams names the queue to empty.
 type QueuePurgeParams struct{ QueueID int64 }
 

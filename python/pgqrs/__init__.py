@@ -9,6 +9,7 @@ What is public is named here, and documented where it is made:
     _api        the functions            _producer, _consumer, _worker
     _store      Store                    _consume, _handler, _settle, _signals
     _admin      Admin                    _iterate, _stream
+    _queues     Queues, QueueInfo        _asking     what a Store and an Admin share
     _message    Message                  _link      completions to futures
     _config     Config                   _codec     payloads to JSON and back
     _errors     the errors               _types     checks of arguments
@@ -55,6 +56,7 @@ from ._errors import (
 from ._iterate import MessageIterator
 from ._message import Message
 from ._producer import Producer
+from ._queues import QueueInfo, Queues
 from ._store import Store
 from ._types import Handler
 
@@ -73,7 +75,9 @@ __all__ = [
     "PgqrsError",
     "Producer",
     "QueueAlreadyExistsError",
+    "QueueInfo",
     "QueueNotFoundError",
+    "Queues",
     "RateLimitedError",
     "SerializationError",
     "StateTransitionError",

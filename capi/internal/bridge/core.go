@@ -22,6 +22,8 @@ type Core interface {
 	Delete(ctx context.Context, t pgqrs.Target) ([]bool, error)
 	Release(ctx context.Context, t pgqrs.Target, delay time.Duration) ([]bool, error)
 	ExtendVT(ctx context.Context, t pgqrs.Target, by time.Duration) ([]backend.Extension, error)
+	// Administered is what requests are carried out on (request.go).
+	Administered() *pgqrs.Store
 	Close(ctx context.Context) error
 }
 
@@ -89,6 +91,8 @@ func (c core) Stream(queue string, o pgqrs.StreamOptions) (Source, error) {
 	}
 	return source{s}, nil
 }
+
+func (c core) Administered() *pgqrs.Store { return c.Store }
 
 type source struct{ stream *pgqrs.Stream }
 

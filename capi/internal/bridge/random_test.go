@@ -254,6 +254,8 @@ func (c *randomCore) Dequeue(ctx context.Context, _ int64, _ int, _ time.Duratio
 	return c.newBatch(), nil
 }
 
+func (c *randomCore) Administered() *pgqrs.Store { return nil }
+
 func (c *randomCore) Stream(string, pgqrs.StreamOptions) (Source, error) {
 	return c, nil
 }

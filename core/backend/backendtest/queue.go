@@ -13,6 +13,7 @@ var queueTests = []test{
 	{"ensure makes a queue once however many ask at the same time", ensureMakesOne},
 	{"a queue that nobody made is not found", missingQueueIsNotFound},
 	{"names are kept to the character", namesAreKept},
+	{"queues are listed by name, page by page", queuesAreListed},
 	{"purge deletes all that lives and nothing that is done", purgeDeletesTheLiving},
 	{"purge ends leases and leaves other queues alone", purgeEndsLeases},
 }
@@ -90,6 +91,41 @@ func namesAreKept(f *fixture) {
 		if got.ID != q.ID {
 			f.Errorf("QueueGet of %q found queue %d, want %d", name, got.ID, q.ID)
 		}
+	}
+}
+
+func queuesAreListed(f *fixture) {
+	for _, name := range []string{"list c", "list a", "list B", "list á", "list b"} {
+		_, err := f.b.QueueCreate(f.ctx, &backend.QueueCreateParams{Name: name})
+		f.must("QueueCreate", err)
+	}
+	var names []string
+	for after := "list "; ; after = names[len(names)-1] {
+		page, err := f.b.QueueList(f.ctx, &backend.QueueListParams{After: after, Limit: 2})
+		f.must("QueueList", err)
+		for _, q := range page {
+			got, err := f.b.QueueGet(f.ctx, &backend.QueueGetParams{Name: q.Name})
+			f.must("QueueGet", err)
+			if got.ID != q.ID || !got.CreatedAt.Equal(q.CreatedAt) {
+				f.Errorf("QueueList has %+v, QueueGet %+v", q, got)
+			}
+			if strings.HasPrefix(q.Name, "list ") {
+				names = append(names, q.Name)
+			}
+		}
+		if len(page) < 2 || !strings.HasPrefix(page[1].Name, "list ") {
+			break
+		}
+	}
+	if got := strings.Join(names, ","); got != "list B,list a,list b,list c,list á" {
+		f.Errorf("QueueList gave %s", got)
+	}
+	all, err := f.b.QueueList(f.ctx, &backend.QueueListParams{Limit: 1000})
+	f.must("QueueList", err)
+	n, err := f.b.QueueCount(f.ctx, &backend.QueueCountParams{})
+	f.must("QueueCount", err)
+	if int(n) != len(all) {
+		f.Errorf("QueueCount is %d, QueueList has %d", n, len(all))
 	}
 }
 

@@ -2,6 +2,8 @@ package memory
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/pgqrs/pgqrs/core/backend"
 )
@@ -48,6 +50,31 @@ func (b *Backend) QueueGet(ctx context.Context, p *backend.QueueGetParams) (*bac
 		return nil, backend.Errorf(backend.ErrQueueNotFound, "queue %q does not exist", p.Name)
 	}
 	return q.record(), nil
+}
+
+// QueueList implements backend.QueueBackend.
+func (b *Backend) QueueList(ctx context.Context, p *backend.QueueListParams) ([]backend.Queue, error) {
+	if err := b.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer b.leave()
+	var page []backend.Queue
+	for name, q := range b.store.names {
+		if name > p.After {
+			page = append(page, *q.record())
+		}
+	}
+	slices.SortFunc(page, func(x, y backend.Queue) int { return strings.Compare(x.Name, y.Name) })
+	return page[:min(p.Limit, len(page))], nil
+}
+
+// QueueCount implements backend.QueueBackend.
+func (b *Backend) QueueCount(ctx context.Context, _ *backend.QueueCountParams) (int64, error) {
+	if err := b.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer b.leave()
+	return int64(len(b.store.names)), nil
 }
 
 // QueuePurge implements backend.QueueBackend. A queue that does not exist has

@@ -50,7 +50,7 @@ type Backend struct {
 type queries struct {
 	Begin, CommitSoftly, Commit, Rollback                                                        string
 	SchemaState, SchemaLock, SchemaExists, SchemaCreate                                          string
-	QueueGet, QueueCreate, QueuePurgeBound, QueuePurge                                           string
+	QueueGet, QueueCreate, QueueList, QueueCount, QueuePurgeBound, QueuePurge                    string
 	WorkerRegister, WorkerStop                                                                   string
 	MessageProduce, MessageDequeue, MessageArchive, MessageDelete, MessageExtend, MessageRelease string
 	MessageGet, MessageCount                                                                     string

@@ -41,6 +41,28 @@ func (b *Backend) QueueGet(ctx context.Context, p *backend.QueueGetParams) (*bac
 	return q, err
 }
 
+// QueueList implements backend.QueueBackend.
+func (b *Backend) QueueList(ctx context.Context, p *backend.QueueListParams) ([]backend.Queue, error) {
+	var page []backend.Queue
+	err := b.do(ctx, true, func(ctx context.Context, c *pgxpool.Conn) error {
+		rows, err := c.Query(ctx, b.sql.QueueList, p.After, p.Limit)
+		if err != nil {
+			return err
+		}
+		page, err = pgx.CollectRows(rows, pgx.RowToStructByPos[backend.Queue])
+		return err
+	})
+	return page, err
+}
+
+// QueueCount implements backend.QueueBackend.
+func (b *Backend) QueueCount(ctx context.Context, _ *backend.QueueCountParams) (n int64, err error) {
+	err = b.do(ctx, true, func(ctx context.Context, c *pgxpool.Conn) error {
+		return c.QueryRow(ctx, b.sql.QueueCount).Scan(&n)
+	})
+	return n, err
+}
+
 // queue runs a query for at most one queue; nil when it gave none.
 func (b *Backend) queue(ctx context.Context, twice repeatable, sql, name string) (*backend.Queue, error) {
 	var q backend.Queue

@@ -4,6 +4,13 @@
 -- name: queue_get
 select id, queue_name, created_at from {schema}.pgqrs_queues where queue_name = $1
 
+-- By the unique index of names, from one of them on.
+-- name: queue_list
+select id, queue_name, created_at from {schema}.pgqrs_queues where queue_name > $1 order by queue_name limit $2
+
+-- name: queue_count
+select count(*) from {schema}.pgqrs_queues
+
 -- Waits for another transaction that makes the same name. No row: it exists.
 -- name: queue_create
 insert into {schema}.pgqrs_queues (queue_name) values ($1)
