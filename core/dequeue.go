@@ -9,7 +9,7 @@ import (
 )
 
 // DequeueBatch leases up to limit ready messages (0: the store's default) for vt
-// (0: the default) to a registered consumer, in delivery order. It does not wait
+// (0: the queue's own, or the store's default) to a registered consumer, in delivery order. It does not wait
 // for messages: nil and no error when none is ready.
 func (s *Store) DequeueBatch(ctx context.Context, workerID int64, limit int, vt time.Duration) (*Batch, error) {
 	if s.isClosed() {
@@ -17,9 +17,6 @@ func (s *Store) DequeueBatch(ctx context.Context, workerID int64, limit int, vt 
 	}
 	if limit == 0 {
 		limit = s.config.DefaultMaxBatchSize
-	}
-	if vt == 0 {
-		vt = s.config.DefaultLockTime
 	}
 	if err := validateFetch(limit, vt); err != nil {
 		return nil, err
@@ -36,9 +33,7 @@ func (s *Store) DequeueBatch(ctx context.Context, workerID int64, limit int, vt 
 	started := s.tasks.start(func() {
 		var r result
 		r.err = s.retryWhileSafe(ctx, func() (err error) {
-			r.batch, _, err = s.dequeue(nil, &backend.MessageDequeueParams{
-				QueueID: queueID, WorkerID: workerID, Limit: limit, VT: vt, MaxReadCount: s.config.MaxReadCount,
-			})
+			r.batch, _, err = s.dequeue(nil, &backend.MessageDequeueParams{QueueID: queueID, WorkerID: workerID, Limit: limit, VT: vt})
 			return err
 		})
 		c <- r
@@ -63,13 +58,14 @@ func (s *Store) DequeueBatch(ctx context.Context, workerID int64, limit int, vt 
 // dequeue leases messages and makes them known to the ledger and the keeper. When
 // none is ready, next says how long until one becomes so; negative: unknown.
 func (s *Store) dequeue(st *Stream, p *backend.MessageDequeueParams) (b *Batch, next time.Duration, err error) {
+	p.DefaultVT, p.MaxReadCount = s.config.DefaultLockTime, s.config.MaxReadCount
 	asked := time.Now()
 	r, err := s.backend.MessageDequeue(s.ctx, p)
 	if err != nil {
 		return nil, 0, err
 	}
 	if r.Dead > 0 {
-		s.log.Warn("messages were delivered too often and are dead letters now", "queue_id", p.QueueID, "messages", r.Dead, "max_read_ct", p.MaxReadCount)
+		s.log.Warn("messages were delivered too often and are dead letters now", "queue_id", p.QueueID, "messages", r.Dead)
 	}
 	if len(r.Messages) == 0 {
 		if !r.HasNext {

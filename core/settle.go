@@ -28,15 +28,6 @@ func (s *Store) Delete(ctx context.Context, t Target) ([]bool, error) {
 	return s.settleHeld(ctx, settlement{verb: deleting}, t)
 }
 
-// Release makes the messages ready again delay after now, with read_ct as it is;
-// answers like Archive.
-func (s *Store) Release(ctx context.Context, t Target, delay time.Duration) ([]bool, error) {
-	if err := (ProduceOptions{Delay: delay}).validate(); err != nil {
-		return nil, err
-	}
-	return s.settleHeld(ctx, settlement{verb: releasing, by: delay}, t)
-}
-
 // ExtendVT makes the leases end later: vt becomes greatest(vt, now) + by, with by
 // from 0 to MaxVT. One Extension per delivery, in order.
 func (s *Store) ExtendVT(ctx context.Context, t Target, by time.Duration) ([]backend.Extension, error) {

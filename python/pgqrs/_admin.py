@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
-from ._asking import Asking
 from ._config import Config, dsn_or_environment
-from ._queues import QueueInfo, Queues
+from ._queue_admin import QueueAdmin
 from ._store import Store, open_store
 
 
-class Admin(Asking):
+class Admin(QueueAdmin):
     """What admin() returns: a Store, or the DSN of one that is connected, and
     bound to the running event loop, at the first await of something that needs
     it. A store that it connected itself is closed with it."""
@@ -33,14 +32,6 @@ class Admin(Asking):
                 assert self._config is not None
                 self._store = await open_store(self._config)
         return self._store
-
-    async def create_queue(self, name: str) -> QueueInfo:
-        """Makes a queue; QueueAlreadyExistsError when the name is taken."""
-        return await (await self._connected()).queue(name)
-
-    async def get_queues(self) -> Queues:
-        """The table of queues."""
-        return Queues(self)
 
     async def close(self) -> None:
         """Closes the store that it connected; one that it was given stays open."""

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from . import _types
 from ._asking import Asking
 from ._config import Config
 from ._consumer import Consumer
@@ -17,7 +16,8 @@ from ._errors import ConfigError, refusal
 from ._link import Link, open_link
 from ._native import LibraryError, library, status
 from ._producer import Producer
-from ._queues import QueueInfo, Queues
+from ._queue_info import QueueInfo
+from ._queues import Queues
 
 if TYPE_CHECKING:
     from ._consume import Run
@@ -59,8 +59,7 @@ class Store(Asking):
 
     async def queue(self, name: str) -> QueueInfo:
         """Makes a queue; QueueAlreadyExistsError when the name is taken."""
-        _types.queue_name(name)
-        return QueueInfo._of(await self._request("queue_create", name=name))
+        return await Queues(self).create(name)
 
     async def get_queues(self) -> Queues:
         """The table of queues."""

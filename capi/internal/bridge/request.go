@@ -3,7 +3,9 @@ package bridge
 import (
 	"bytes"
 	"context"
+	"math"
 	"reflect"
+	"time"
 
 	pgqrs "github.com/pgqrs/pgqrs/core"
 	"github.com/pgqrs/pgqrs/core/backend"
@@ -17,8 +19,13 @@ const MaxArguments = 1 << 24
 var requests = map[string]request{
 	"queue_count":  answered(queueCount),
 	"queue_create": answered(queueCreate),
+	"queue_delete": answered(queueDelete),
 	"queue_get":    answered(queueGet),
 	"queue_list":   answered(queueList),
+	"queue_pause":  answered(queuePause),
+	"queue_purge":  answered(queuePurge),
+	"queue_resume": answered(queueResume),
+	"queue_update": answered(queueUpdate),
 }
 
 // request is what a name stands for: the records of its arguments and of its
@@ -63,6 +70,34 @@ func (s *Store) Request(number uint64, name, arguments []byte) *Refusal {
 
 // none is the answer of a request that has nothing to say: {}.
 type none struct{}
+
+// micros is a moment as it crosses; null where it is zero.
+func micros(t time.Time) *int64 {
+	if t.IsZero() {
+		return nil
+	}
+	us := t.UnixMicro()
+	return &us
+}
+
+// lasting is a duration as it crosses, and period is one that has crossed. What no
+// time.Duration can hold becomes the longest, which the core refuses.
+func lasting(d *time.Duration) *int64 {
+	if d == nil {
+		return nil
+	}
+	us := d.Microseconds()
+	return &us
+}
+
+func period(us *int64) *time.Duration {
+	if us == nil {
+		return nil
+	}
+	const most = math.MaxInt64 / 1000
+	d := time.Duration(max(-most, min(*us, most))) * time.Microsecond
+	return &d
+}
 
 // or is an optional argument, or what it is when it is left out.
 func or[T any](given *T, otherwise T) T {

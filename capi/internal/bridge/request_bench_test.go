@@ -3,6 +3,8 @@ package bridge
 import (
 	"context"
 	"testing"
+
+	"github.com/pgqrs/pgqrs/core/backend"
 )
 
 // BenchmarkRequest measures a question from the submit to its answer, with a store
@@ -23,7 +25,7 @@ func BenchmarkRequest(b *testing.B) {
 		l.discard(out[0])
 	}
 	await()
-	if _, err := s.core.Administered().CreateQueue(context.Background(), "tasks"); err != nil {
+	if _, err := s.core.Administered().CreateQueue(context.Background(), "tasks", backend.QueueSettings{}); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {

@@ -47,6 +47,9 @@ func TestARequestAnswersJSON(t *testing.T) {
 	if !strings.Contains(made, `"id":1,"queue_name":"tasks","created_at_us":1`) {
 		t.Error(made)
 	}
+	if !strings.HasSuffix(made, `"paused_at_us":null,"default_vt_us":null,"max_read_ct":null,"retention_us":null,"retry":null}`) {
+		t.Error(made)
+	}
 	if got := p.ask("queue_get", `{"name": "tasks"}`, StatusOK); got != made {
 		t.Error(got)
 	}
@@ -61,6 +64,53 @@ func TestARequestAnswersJSON(t *testing.T) {
 	}
 	p.ask("queue_create", `{"name": "tasks"}`, StatusQueueExists)
 	p.ask("queue_get", `{"name": "others"}`, StatusQueueNotFound)
+}
+
+func TestSettingsOfAQueueCrossBothWays(t *testing.T) {
+	p := asking(t)
+	const settings = `"default_vt_us":90000000,"max_read_ct":0,"retention_us":0,"retry":{"kind":"exponential","base_us":1000000,"max_us":60000000,"jitter":0.5}}`
+	if got := p.ask("queue_create", `{"name":"tasks",`+settings, StatusOK); !strings.HasSuffix(got, settings) {
+		t.Error(got)
+	}
+	if got := p.ask("queue_update", `{"name":"tasks"}`, StatusOK); !strings.HasSuffix(got, settings) {
+		t.Error(got)
+	}
+	got := p.ask("queue_update", `{"name":"tasks","default_vt_us":null,"max_read_ct":3,"retry":{"kind":"fixed","base_us":5}}`, StatusOK)
+	if !strings.HasSuffix(got, `"default_vt_us":null,"max_read_ct":3,"retention_us":0,"retry":{"kind":"fixed","base_us":5,"max_us":0,"jitter":0}}`) {
+		t.Error(got)
+	}
+	got = p.ask("queue_update", `{"name":"tasks","max_read_ct":null,"retention_us":null,"retry":null}`, StatusOK)
+	if !strings.HasSuffix(got, `"default_vt_us":null,"max_read_ct":null,"retention_us":null,"retry":null}`) {
+		t.Error(got)
+	}
+	if got := p.ask("queue_pause", `{"name":"tasks"}`, StatusOK); !strings.Contains(got, `"paused_at_us":1`) {
+		t.Error(got)
+	}
+	if got := p.ask("queue_resume", `{"name":"tasks"}`, StatusOK); !strings.Contains(got, `"paused_at_us":null`) {
+		t.Error(got)
+	}
+	if got := p.ask("queue_purge", `{"name":"tasks"}`, StatusOK); got != "0" {
+		t.Error(got)
+	}
+	if got := p.ask("queue_delete", `{"name":"tasks"}`, StatusOK); got != "{}" {
+		t.Error(got)
+	}
+	for arguments, want := range map[string]string{
+		`"default_vt_us": 1`:                                          "default_vt must be between",
+		`"max_read_ct": -1`:                                           "max_read_ct must be between",
+		`"retention_us": -1`:                                          "retention must be between",
+		`"retention_us": 9223372036854775807`:                         "retention must be between",
+		`"retry": {"kind": "sometimes"}`:                              `not "sometimes"`,
+		`"retry": {"kind": "none", "max_us":1}`:                       "neither base nor max",
+		`"retry": {"kind": "fixed", "jitter":2}`:                      "jitter",
+		`"retry": {"kind": "exponential", "base_us": 2, "max_us": 1}`: "max of a retry policy",
+	} {
+		for _, name := range []string{"queue_create", "queue_update"} {
+			if got := p.ask(name, `{"name":"tasks",`+arguments+"}", StatusInvalid); !strings.Contains(got, want) {
+				t.Errorf("%s %s: %s", name, arguments, got)
+			}
+		}
+	}
 }
 
 func TestWhatIsWrongWithARequestIsNamed(t *testing.T) {
