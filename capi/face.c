@@ -152,6 +152,14 @@ int32_t pgqrs_register(pgqrs_store store, uint64_t op, int32_t role, const char 
   return goRegister(store, op, role, queue, queue_length, hostname, hostname_length, port);
 }
 
+/* ---- requests ---- */
+
+int32_t pgqrs_request(pgqrs_store store, uint64_t op, const char *name, size_t name_length,
+                      const char *arguments, size_t arguments_length) {
+  if (forked) return refuse_in_child();
+  return goRequest(store, op, name, name_length, arguments, arguments_length);
+}
+
 /* ---- consuming ---- */
 
 int32_t pgqrs_dequeue(pgqrs_store store, uint64_t op, int64_t worker, uint32_t limit,

@@ -87,6 +87,7 @@ var _ = []struct{}{
 	[1]struct{}{}[C.PGQRS_RESULT_BATCH-C.int(bridge.ResultBatch)],
 	[1]struct{}{}[C.PGQRS_RESULT_JSON-C.int(bridge.ResultJSON)],
 	[1]struct{}{}[C.PGQRS_RING_SIZE-bridge.RingSize],
+	[1]struct{}{}[C.PGQRS_DELAY_VT-bridge.DelayVT],
 	[1]struct{}{}[C.PGQRS_MORE-C.int(bridge.FlagMore)],
 	[1]struct{}{}[C.PGQRS_ERROR_RETRYABLE-C.int(bridge.FlagRetryable)],
 	[1]struct{}{}[C.PGQRS_ERROR_MAYBE_COMMITTED-C.int(bridge.FlagMaybeCommitted)],

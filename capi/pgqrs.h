@@ -311,10 +311,24 @@ int32_t pgqrs_register(pgqrs_store store, uint64_t op, int32_t role, const char 
                        size_t queue_length, const char *hostname, size_t hostname_length,
                        int32_t port);
 
+/* ---- requests ---- */
+
+/* Carries out what is on no hot path: administration, and questions about queues,
+ * workers and messages. `name` is that of the request, noun_verb ("queue_create");
+ * `arguments` is a JSON object, or of length 0, which is {}; at most 16 MiB.
+ * PGQRS_RESULT_JSON: the answer, whose type goes with the request.
+ * PGQRS_INVALID: there is no such request; or an argument is unknown, missing or of
+ * another type, and the message names it. docs/abi.md lists the requests with their
+ * arguments and answers. Keys that end in _us are microseconds, as everywhere here.
+ * An answer may get more keys in a later version, and a request more arguments that
+ * may be left out. */
+int32_t pgqrs_request(pgqrs_store store, uint64_t op, const char *name, size_t name_length,
+                      const char *arguments, size_t arguments_length);
+
 /* ---- consuming ---- */
 
 /* Leases up to `limit` ready messages (0: the store's default) for vt_us (0: the
- * default) to `worker`, a registered consumer, and does not wait for any.
+ * queue's own, or the store's default) to `worker`, a registered consumer, and does not wait for any.
  * PGQRS_RESULT_BATCH, or PGQRS_RESULT_NONE when none was ready. The leases are not kept
  * alive once delivered. */
 int32_t pgqrs_dequeue(pgqrs_store store, uint64_t op, int64_t worker, uint32_t limit,
@@ -323,7 +337,7 @@ int32_t pgqrs_dequeue(pgqrs_store store, uint64_t op, int64_t worker, uint32_t l
 typedef struct pgqrs_consume_options {
   uint32_t batch_size;     /* leased and undelivered at most; 0: adapts, up to 1000 */
   uint32_t keep_delivered; /* 1: what is delivered stays alive until it is settled */
-  int64_t vt_us;           /* 0: the store's default */
+  int64_t vt_us;           /* 0: the queue's own, or the store's default */
   int64_t max_lease_us;    /* keep_delivered ends that long after delivery; 0: default */
   uint32_t until_empty;    /* 1: the stream ends when the queue is empty */
   uint32_t reserved;       /* 0 */
@@ -376,6 +390,9 @@ int32_t pgqrs_delete(pgqrs_store store, uint64_t op, int64_t queue_id, int64_t w
  * PGQRS_RESULT_MOMENTS. */
 int32_t pgqrs_extend_vt(pgqrs_store store, uint64_t op, int64_t queue_id, int64_t worker,
                         const int64_t *leases, const int64_t *ids, uint64_t count, int64_t by_us);
+
+/* As delay_us of pgqrs_release: as long after now as the lease was drawn for. */
+#define PGQRS_DELAY_VT (-1)
 
 /* Gives messages back, ready delay_us after now. PGQRS_RESULT_ANSWERS. */
 int32_t pgqrs_release(pgqrs_store store, uint64_t op, int64_t queue_id, int64_t worker,

@@ -67,16 +67,17 @@ type mark struct {
 // newBatch takes a dequeue's answer; asked is the moment before it was asked for.
 func newBatch(s *Store, st *Stream, p *backend.MessageDequeueParams, r *backend.MessageDequeueResult, asked time.Time) *Batch {
 	first := r.Messages[0]
+	vt := first.VT.Sub(first.DequeuedAt)
 	b := &Batch{
 		QueueID: p.QueueID, Lease: first.Lease, WorkerID: p.WorkerID, DequeuedAt: first.DequeuedAt, Messages: r.Messages,
-		store: s, stream: st, vt: p.VT, sorted: true, suspect: first.ReadCount >= suspectFrom,
+		store: s, stream: st, vt: vt, sorted: true, suspect: first.ReadCount >= suspectFrom,
 		ids: make([]int64, len(r.Messages)), settled: make([]bool, len(r.Messages)), unsettled: len(r.Messages),
 	}
 	for i := range r.Messages {
 		b.ids[i] = r.Messages[i].ID
 		b.sorted = b.sorted && (i == 0 || b.ids[i] > b.ids[i-1])
 	}
-	b.promised = asked.Add(p.VT)
+	b.promised = asked.Add(vt)
 	b.control = &BatchControl{}
 	b.renewed(asked, first.VT)
 	return b

@@ -27,14 +27,14 @@ type Config struct {
 	// ConnectTimeout bounds connecting and the wait for a free connection,
 	// 0.1 s … 1 h. Default 30 s.
 	ConnectTimeout time.Duration
-	// DefaultLockTime is the vt of a dequeue that names none, 0.1 s … 7 days.
-	// Default 5 s.
+	// DefaultLockTime is the vt of a dequeue that names none, from a queue that has
+	// none of its own, 0.1 s … 7 days. Default 5 s.
 	DefaultLockTime time.Duration
 	// DefaultMaxBatchSize is the limit of a dequeue that names none, 1 … 10000.
 	// Default 100.
 	DefaultMaxBatchSize int
 	// MaxReadCount: what was delivered that often and not settled becomes dead,
-	// 1 … 1000000; 0: never. Default 5.
+	// 1 … 1000000; 0: never; a queue may have a number of its own. Default 5.
 	MaxReadCount int
 	// MaxLease is how long at most a running handler's message is kept alive,
 	// 1 s … 30 days. Default 1 h.
@@ -56,6 +56,7 @@ const (
 	MaxDelay = 10 * 365 * 24 * time.Hour
 	// MaxBatchSize bounds the limit of one dequeue.
 	MaxBatchSize = 10000
+	maxReadCount = 1_000_000
 )
 
 // NewConfig returns the defaults for that DSN.
@@ -179,8 +180,8 @@ func (c *Config) validate() error {
 		return fail("default_lock_time_seconds must be between 0.1 and 604800, not %g", c.DefaultLockTime.Seconds())
 	case c.DefaultMaxBatchSize < 1 || c.DefaultMaxBatchSize > MaxBatchSize:
 		return fail("default_max_batch_size must be between 1 and %d, not %d", MaxBatchSize, c.DefaultMaxBatchSize)
-	case c.MaxReadCount < 0 || c.MaxReadCount > 1000000:
-		return fail("max_read_ct must be between 0 (no limit) and 1000000, not %d", c.MaxReadCount)
+	case c.MaxReadCount < 0 || c.MaxReadCount > maxReadCount:
+		return fail("max_read_ct must be between 0 (no limit) and %d, not %d", maxReadCount, c.MaxReadCount)
 	case c.MaxLease < time.Second || c.MaxLease > 30*24*time.Hour:
 		return fail("max_lease_seconds must be between 1 and 2592000, not %g", c.MaxLease.Seconds())
 	case c.MaxPayloadSize < 0:

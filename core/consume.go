@@ -129,7 +129,7 @@ func (l *consumeLoop) run(ctx context.Context) error {
 				break
 			}
 			l.running.Add(1)
-			go l.handle(&Message{Message: *m, store: l.store})
+			go l.handle(&Message{Message: *m, store: l.store}, batch.vt)
 		}
 		batch.Free()
 	}
@@ -146,8 +146,9 @@ func (l *consumeLoop) end(ctx context.Context) {
 	_ = l.stream.Close(grace) // nothing is left to give back
 }
 
-// handle runs the handler and sends its answer on its way.
-func (l *consumeLoop) handle(m *Message) {
+// handle runs the handler and sends its answer on its way. vt is what the message
+// was leased for.
+func (l *consumeLoop) handle(m *Message, vt time.Duration) {
 	defer func() { <-l.slots; l.running.Done() }()
 	err := l.call(m)
 	if m.over.Load() {
@@ -162,7 +163,7 @@ func (l *consumeLoop) handle(m *Message) {
 			return // told to stop after the shutdown time-out: the message keeps its vt
 		}
 		l.store.log.Error("a handler failed; its message is tried again", "queue", l.queue, "id", m.ID, "read_ct", m.ReadCount, "error", err)
-		key = settlement{verb: releasing, queueID: m.QueueID, by: l.stream.options.VT}
+		key = settlement{verb: releasing, queueID: m.QueueID, by: vt}
 	}
 	l.answers <- struct{}{}
 	l.running.Add(1)

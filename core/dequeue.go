@@ -9,9 +9,9 @@ import (
 )
 
 // DequeueBatch leases up to limit ready messages (0: the store's default) for vt
-// (0: the default) to a registered consumer, in delivery order. It does not wait
-// for messages: nil and no error when none is ready. When ctx ends first, what is
-// leased goes back.
+// (0: the queue's own, or the store's default) to a registered consumer, in delivery
+// order. It does not wait for messages: nil and no error when none is ready. When ctx
+// ends first, what is leased goes back.
 func (s *Store) DequeueBatch(ctx context.Context, workerID int64, limit int, vt time.Duration) (*Batch, error) {
 	type result struct {
 		batch *Batch
@@ -62,9 +62,6 @@ func (s *Store) dequeueParams(workerID int64, limit int, vt time.Duration) (*bac
 	if limit == 0 {
 		limit = s.config.DefaultMaxBatchSize
 	}
-	if vt == 0 {
-		vt = s.config.DefaultLockTime
-	}
 	if err := validateFetch(limit, vt); err != nil {
 		return nil, err
 	}
@@ -72,21 +69,20 @@ func (s *Store) dequeueParams(workerID int64, limit int, vt time.Duration) (*bac
 	if queueID == 0 {
 		return nil, backend.Errorf(ErrWorkerNotFound, "worker %d is not registered in this process", workerID)
 	}
-	return &backend.MessageDequeueParams{
-		QueueID: queueID, WorkerID: workerID, Limit: limit, VT: vt, MaxReadCount: s.config.MaxReadCount,
-	}, nil
+	return &backend.MessageDequeueParams{QueueID: queueID, WorkerID: workerID, Limit: limit, VT: vt}, nil
 }
 
 // dequeue leases messages and makes them known to the ledger and the keeper. When
 // none is ready, next says how long until one becomes so; negative: unknown.
 func (s *Store) dequeue(st *Stream, p *backend.MessageDequeueParams) (b *Batch, next time.Duration, err error) {
+	p.DefaultVT, p.MaxReadCount = s.config.DefaultLockTime, s.config.MaxReadCount
 	asked := time.Now()
 	r, err := s.backend.MessageDequeue(s.ctx, p)
 	if err != nil {
 		return nil, 0, err
 	}
 	if r.Dead > 0 {
-		s.log.Warn("messages were delivered too often and are dead letters now", "queue_id", p.QueueID, "messages", r.Dead, "max_read_ct", p.MaxReadCount)
+		s.log.Warn("messages were delivered too often and are dead letters now", "queue_id", p.QueueID, "messages", r.Dead)
 	}
 	if len(r.Messages) == 0 {
 		if !r.HasNext {

@@ -14,6 +14,7 @@ type Error = backend.Error
 var (
 	ErrQueueNotFound   = backend.ErrQueueNotFound
 	ErrQueueExists     = backend.ErrQueueExists
+	ErrQueueNotEmpty   = backend.ErrQueueNotEmpty
 	ErrMessageNotFound = backend.ErrMessageNotFound
 	ErrWorkerNotFound  = backend.ErrWorkerNotFound
 	ErrClosed          = backend.ErrClosed

@@ -29,8 +29,8 @@ func Archiving() Settlement { return Settlement{verb: archiving} }
 // Deleting removes the messages without a trace.
 func Deleting() Settlement { return Settlement{verb: deleting} }
 
-// Releasing makes the messages ready again delay after now, 0 … MaxDelay, with read_ct
-// as it is.
+// Releasing makes the messages ready again delay after now, 0 … MaxDelay or DelayVT, with
+// read_ct as it is.
 func Releasing(delay time.Duration) Settlement { return Settlement{verb: releasing, by: delay} }
 
 // Extending makes the leases end later: vt becomes greatest(vt, now) + by, with by from
@@ -39,7 +39,7 @@ func Extending(by time.Duration) Settlement { return Settlement{verb: extending,
 
 func (k Settlement) validate() error {
 	switch {
-	case k.verb == releasing:
+	case k.verb == releasing && k.by != DelayVT:
 		return ProduceOptions{Delay: k.by}.validate()
 	case k.verb == extending && (k.by < 0 || k.by > MaxVT):
 		return errInvalid("vt can be extended by 0 s to 7 days, not %v", k.by)
@@ -116,6 +116,10 @@ func (s *Store) SettleAsync(what Settlement, t Target, done func([]backend.Exten
 	}
 	if len(known) == 0 {
 		done(nil, nil)
+		return
+	}
+	if what == Releasing(DelayVT) {
+		s.releaseAfterVT(queueID, known, done)
 		return
 	}
 	key := settlement{verb: what.verb, by: what.by, queueID: queueID}

@@ -17,7 +17,8 @@ import (
 type StreamOptions struct {
 	// BatchSize bounds what is leased and not delivered; 0: adapts, up to 1000.
 	BatchSize int
-	// VT is the visibility timeout, MinVT … MaxVT; 0: Config.DefaultLockTime.
+	// VT is the visibility timeout, MinVT … MaxVT; 0: the queue's own, or
+	// Config.DefaultLockTime.
 	VT time.Duration
 	// KeepDelivered keeps delivered messages alive until they are settled, for
 	// at most MaxLease after delivery (0: Config.MaxLease).
@@ -71,9 +72,6 @@ func (s *Store) OpenStream(queue string, o StreamOptions) (*Stream, error) {
 	if err := validateQueueName(queue); err != nil {
 		return nil, err
 	}
-	if o.VT == 0 {
-		o.VT = s.config.DefaultLockTime
-	}
 	if o.MaxLease == 0 {
 		o.MaxLease = s.config.MaxLease
 	}
@@ -97,7 +95,7 @@ func validateFetch(limit int, vt time.Duration) error {
 	if limit < 0 || limit > MaxBatchSize {
 		return errInvalid("the batch size must be between 1 and %d, not %d", MaxBatchSize, limit)
 	}
-	if vt < MinVT || vt > MaxVT {
+	if vt != 0 && (vt < MinVT || vt > MaxVT) {
 		return errInvalid("vt must be between 0.1 s and 7 days, not %v", vt)
 	}
 	return nil
@@ -185,9 +183,7 @@ func (st *Stream) fetch(f *fetch) {
 			return err
 		}
 		st.subscribe(q.ID)
-		p := &backend.MessageDequeueParams{
-			QueueID: q.ID, WorkerID: worker, Limit: limit, VT: st.options.VT, MaxReadCount: s.config.MaxReadCount,
-		}
+		p := &backend.MessageDequeueParams{QueueID: q.ID, WorkerID: worker, Limit: limit, VT: st.options.VT}
 		f.batch, f.next, err = st.dequeue(p)
 		if err != nil || f.batch != nil || st.options.UntilEmpty && !f.busy {
 			return err

@@ -34,28 +34,29 @@ func (st *Stream) awaitAlone(suspect *Batch) {
 // awaitOver waits until no batch that concerns the caller is left, the stream ends, or
 // a vt has passed.
 func (st *Stream) awaitOver(concerns func(*Batch) bool) {
-	if !st.hasLive(concerns) {
+	b := st.anyLive(concerns)
+	if b == nil {
 		return // as nearly always
 	}
-	ctx, stop := context.WithTimeout(st.store.ctx, st.options.VT)
+	ctx, stop := context.WithTimeout(st.store.ctx, b.vt)
 	defer stop()
-	for ctx.Err() == nil && st.hasLive(concerns) {
+	for ctx.Err() == nil && st.anyLive(concerns) != nil {
 		st.wait(ctx, st.over, overPoll)
 	}
 }
 
-// hasLive says whether a batch that is not over concerns the caller; false once the
-// stream has ended.
-func (st *Stream) hasLive(concerns func(*Batch) bool) bool {
+// anyLive returns a batch that is not over and concerns the caller; nil when there is
+// none, and once the stream has ended.
+func (st *Stream) anyLive(concerns func(*Batch) bool) *Batch {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if st.isEnded {
-		return false
+		return nil
 	}
 	for b := range st.live {
 		if concerns(b) && !b.isOver() {
-			return true
+			return b
 		}
 	}
-	return false
+	return nil
 }

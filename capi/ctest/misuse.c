@@ -17,6 +17,7 @@ static void every_call(pgqrs_store store, int32_t want) {
   CHECK(pgqrs_produce(store, 1, "q", 1, "1", 1, 0, 0) == want);
   CHECK(pgqrs_produce_batch(store, 1, "q", 1, "1", &length, 1, 0, 0) == want);
   CHECK(pgqrs_register(store, 1, PGQRS_CONSUMER, "q", 1, "h", 1, 1) == want);
+  CHECK(pgqrs_request(store, 1, "queue_count", 11, "", 0) == want);
   CHECK(pgqrs_dequeue(store, 1, 1, 1, 0) == want);
   CHECK(pgqrs_consume_iter(store, 1, "q", 1, NULL, &stream) == want);
   CHECK(pgqrs_archive(store, 1, 1, 0, &one, &one, 1) == want);

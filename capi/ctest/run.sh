@@ -16,7 +16,7 @@ capi=$(dirname "$here")
 build=$(dirname "$capi")/build/ctest
 cc=${CC:-cc}
 flags="-std=c11 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Werror -Wno-format-zero-length -I$capi"
-programs="first produce settle stream log ring misuse threads fork"
+programs="first produce request settle stream log ring misuse threads fork"
 server=${PGQRS_TEST_DSN:-}
 passed=0
 failed=0

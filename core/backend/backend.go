@@ -50,6 +50,21 @@ type QueueBackend interface {
 	QueueEnsure(ctx context.Context, p *QueueEnsureParams) (*Queue, error)
 	// QueueGet returns the queue of that name, or ErrQueueNotFound.
 	QueueGet(ctx context.Context, p *QueueGetParams) (*Queue, error)
+	// QueueList returns a page of the queues, ordered by name (by its bytes).
+	QueueList(ctx context.Context, p *QueueListParams) ([]Queue, error)
+	// QueueCount says how many queues there are.
+	QueueCount(ctx context.Context, p *QueueCountParams) (int64, error)
+	// QueueUpdate changes settings of a queue; QueuePause makes it give no messages
+	// until QueueResume. All return the queue as it is then, or ErrQueueNotFound; a
+	// second pause keeps the moment of the first.
+	QueueUpdate(ctx context.Context, p *QueueUpdateParams) (*Queue, error)
+	QueuePause(ctx context.Context, p *QueuePauseParams) (*Queue, error)
+	QueueResume(ctx context.Context, p *QueueResumeParams) (*Queue, error)
+	// QueueDelete deletes a queue with its messages, archived and dead ones
+	// included, and its workers. ErrQueueNotFound when there is none of that name;
+	// ErrQueueNotEmpty when it has messages and Force is false. A message that is
+	// produced meanwhile is deleted too, or MessageProduce returns ErrQueueNotFound.
+	QueueDelete(ctx context.Context, p *QueueDeleteParams) error
 	// QueuePurge deletes every message of the queue that is not archived or
 	// dead, leased ones included, and returns how many there were.
 	QueuePurge(ctx context.Context, p *QueuePurgeParams) (int64, error)
@@ -74,8 +89,9 @@ type MessageBackend interface {
 	// MessageDequeue leases up to Limit ready messages in delivery order
 	// (vt, then id). It does not wait for messages to become ready. An empty
 	// answer means that none was ready, not that others were being leased just
-	// then. What was leased MaxReadCount times before moves to the dead letters
-	// instead. A result may hold fewer messages than Limit although more are
+	// then, or that the queue is paused: then HasNext is false. ErrQueueNotFound when
+	// the queue is gone. What was leased MaxReadCount times before moves to the dead
+	// letters instead. A result may hold fewer messages than Limit although more are
 	// ready (suspects of a crash come back in small pieces, alone).
 	MessageDequeue(ctx context.Context, p *MessageDequeueParams) (*MessageDequeueResult, error)
 

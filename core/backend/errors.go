@@ -9,6 +9,7 @@ import (
 var (
 	ErrQueueNotFound     = errors.New("queue not found")
 	ErrQueueExists       = errors.New("queue exists already")
+	ErrQueueNotEmpty     = errors.New("the queue has messages")
 	ErrMessageNotFound   = errors.New("message not found")
 	ErrWorkerNotFound    = errors.New("worker not found")
 	ErrListenUnavailable = errors.New("notifications do not come through on this connection")

@@ -36,13 +36,17 @@ type MessageProduceParams struct {
 	At       time.Time
 }
 
-// MessageDequeueParams asks for up to Limit messages, leased for VT.
+// MessageDequeueParams asks for up to Limit messages, leased for VT; where that is
+// 0, for the queue's own DefaultVT, and where it has none, for DefaultVT. What was
+// leased MaxReadCount times before becomes dead (0: never); the queue's own
+// MaxReadCount comes before it.
 type MessageDequeueParams struct {
 	QueueID      int64
 	WorkerID     int64 // 0: none
 	Limit        int
 	VT           time.Duration
-	MaxReadCount int // what was leased that often before becomes dead; 0: never
+	DefaultVT    time.Duration
+	MaxReadCount int
 	At           time.Time
 }
 

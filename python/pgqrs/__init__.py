@@ -9,6 +9,8 @@ What is public is named here, and documented where it is made:
     _api        the functions            _producer, _consumer, _worker
     _store      Store                    _consume, _handler, _settle, _signals
     _admin      Admin                    _iterate, _stream
+    _queues     Queues                   _queue_info QueueInfo, QueueSettings
+    _queue_admin  Admin's part of it     _asking     what a Store and an Admin share
     _message    Message                  _link      completions to futures
     _config     Config                   _codec     payloads to JSON and back
     _errors     the errors               _types     checks of arguments
@@ -55,6 +57,8 @@ from ._errors import (
 from ._iterate import MessageIterator
 from ._message import Message
 from ._producer import Producer
+from ._queue_info import QueueInfo, QueueSettings, RetryPolicy
+from ._queues import Queues
 from ._store import Store
 from ._types import Handler
 
@@ -73,8 +77,12 @@ __all__ = [
     "PgqrsError",
     "Producer",
     "QueueAlreadyExistsError",
+    "QueueInfo",
     "QueueNotFoundError",
+    "QueueSettings",
+    "Queues",
     "RateLimitedError",
+    "RetryPolicy",
     "SerializationError",
     "StateTransitionError",
     "Store",

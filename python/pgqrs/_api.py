@@ -13,7 +13,7 @@ from ._consume import Run
 from ._consumer import Consumer
 from ._errors import ValidationError
 from ._iterate import MessageIterator
-from ._native import StreamOptions
+from ._native import StreamOptions, status
 from ._producer import Producer
 from ._store import Store, open_store
 from ._stream import Stream
@@ -189,7 +189,7 @@ async def consume(
         handler,
         options,
         concurrency=_types.integer(concurrency, "concurrency", 1, 10_000),
-        retry_us=options.vt_us or _types.vt_us(store.config.default_lock_time_seconds),
+        retry_us=options.vt_us or status.DELAY_VT,
         shutdown_timeout=_types.seconds(shutdown_timeout, "shutdown_timeout", 0, 7 * _types.DAY),
         handle_signals=_types.boolean(handle_signals, "handle_signals"),
     )

@@ -34,11 +34,12 @@ class Config:
     connection_timeout_seconds: float = 30
     """How long connecting, and waiting for a free connection, may take: 0.1 to 3600."""
     default_lock_time_seconds: float = 5
-    """The vt where none is given: 0.1 s to 7 days."""
+    """The vt where none is given and the queue has none of its own: 0.1 s to 7 days."""
     default_max_batch_size: int = 100
     """How many messages a dequeue takes at most where it does not say: 1 to 10000."""
     max_read_ct: int = 5
-    """What was delivered that often and never settled is dead: 1 to 1000000; 0: never."""
+    """What was delivered that often and never settled is dead, where the queue has no
+    limit of its own: 1 to 1000000; 0: never."""
     max_lease_seconds: float = 3600
     """How long consume() keeps the message of one running handler: 1 s to 30 days."""
     max_payload_size_bytes: int = 0
@@ -74,7 +75,7 @@ WAYS = (
 _WHOLE = (
     ("max_connections", 1, 1000),
     ("default_max_batch_size", 1, _types.MAX_BATCH_SIZE),
-    ("max_read_ct", 0, 1_000_000),
+    ("max_read_ct", 0, _types.MAX_READ_CT),
     ("max_payload_size_bytes", 0, 2**63 - 1),
 )
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import time
 import warnings
 from collections import deque
@@ -105,6 +106,11 @@ class Link:
         except asyncio.CancelledError:
             self._let_go(number, future)
             raise
+
+    async def request(self, name: str, /, **arguments: Any) -> Any:
+        """Carries out a request of docs/abi.md, and returns what its answer says."""
+        text = json.dumps(arguments, ensure_ascii=False, allow_nan=False)
+        return await self.call(self.native.request, name.encode(), text.encode())
 
     def submit(
         self, operation: Callable[..., int], *arguments: Any

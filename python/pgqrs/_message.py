@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from array import array
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from . import _types
 from ._codec import decode
 from ._link import Link
+from ._moment import moment
 from ._native import Deliveries, Header
 
 if TYPE_CHECKING:
     from ._consumer import Consumer
 
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _UNREAD: Any = object()
 
 
@@ -75,12 +75,12 @@ class Message:
     @property
     def enqueued_at(self) -> datetime:
         """When it was produced, in UTC."""
-        return _moment(self._header[1])
+        return moment(self._header[1])
 
     @property
     def vt(self) -> datetime:
         """When the lease ends, in UTC: as of its delivery, or of extend_vt()."""
-        return _moment(self._vt_us)
+        return moment(self._vt_us)
 
     @property
     def read_ct(self) -> int:
@@ -90,7 +90,7 @@ class Message:
     @property
     def dequeued_at(self) -> datetime:
         """When it was leased, in UTC."""
-        return _moment(self._lease.dequeued_at_us)
+        return moment(self._lease.dequeued_at_us)
 
     @property
     def producer_worker_id(self) -> int | None:
@@ -150,7 +150,3 @@ class Message:
 
     def __repr__(self) -> str:
         return f"<pgqrs.Message id={self.id} queue_id={self.queue_id} read_ct={self.read_ct}>"
-
-
-def _moment(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=microseconds)

@@ -9,18 +9,21 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from ._asking import Asking
 from ._config import Config
 from ._consumer import Consumer
 from ._errors import ConfigError, refusal
 from ._link import Link, open_link
 from ._native import LibraryError, library, status
 from ._producer import Producer
+from ._queue_info import QueueInfo
+from ._queues import Queues
 
 if TYPE_CHECKING:
     from ._consume import Run
 
 
-class Store:
+class Store(Asking):
     """What connect() returns; everything else takes it as its first argument.
 
     It belongs to the event loop in which it was connected. close() it, or use it
@@ -53,6 +56,14 @@ class Store:
         consumer = Consumer(self, queue, hostname, port)
         await consumer._registered()
         return consumer
+
+    async def queue(self, name: str) -> QueueInfo:
+        """Makes a queue; QueueAlreadyExistsError when the name is taken."""
+        return await Queues(self).create(name)
+
+    async def get_queues(self) -> Queues:
+        """The table of queues."""
+        return Queues(self)
 
     async def close(self) -> None:
         """Ends it: consume() ends as if cancelled, but normally, its handlers

@@ -22,6 +22,7 @@ MIN_VT_SECONDS = 0.1
 MAX_VT_SECONDS = 7 * DAY
 MAX_BATCH_SIZE = 10_000
 MAX_NAME_LENGTH = 255
+MAX_READ_CT = 1_000_000
 
 
 def number(value: object, name: str) -> float:
@@ -61,6 +62,11 @@ def vt_us(value: object, name: str = "vt") -> int:
 def extension_us(value: object) -> int:
     """How much longer a lease should last, in microseconds: 0 to 7 days."""
     return round(seconds(value, "seconds", 0, MAX_VT_SECONDS) * 1_000_000)
+
+
+def retention_us(value: object, name: str = "retention_seconds") -> int:
+    """How long done messages are kept, in microseconds: 0 to 100 years."""
+    return round(seconds(value, name, 0, 36_500 * DAY) * 1_000_000)
 
 
 def integer(value: object, name: str, low: int, high: int) -> int:

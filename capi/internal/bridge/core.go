@@ -19,6 +19,8 @@ type Core interface {
 	DequeueAsync(ctx context.Context, workerID int64, limit int, vt time.Duration, done func(*Batch, error))
 	Stream(queue string, o pgqrs.StreamOptions) (Source, error)
 	SettleAsync(what pgqrs.Settlement, t pgqrs.Target, done func([]backend.Extension, error))
+	// Administered is what requests are carried out on (request.go).
+	Administered() *pgqrs.Store
 	Close(ctx context.Context) error
 }
 
@@ -85,6 +87,8 @@ func (c core) Stream(queue string, o pgqrs.StreamOptions) (Source, error) {
 	}
 	return source{s}, nil
 }
+
+func (c core) Administered() *pgqrs.Store { return c.Store }
 
 type source struct{ stream *pgqrs.Stream }
 

@@ -115,6 +115,9 @@ func (f *fakeCore) SettleAsync(what pgqrs.Settlement, t pgqrs.Target, done func(
 	}
 }
 
+// Administered is nothing: what requests do is tested with the real core.
+func (f *fakeCore) Administered() *pgqrs.Store { return nil }
+
 // Close is that of the store; streamOnly has the one of a stream.
 func (f *fakeCore) Close(context.Context) error {
 	f.closes.Add(1)
@@ -173,6 +176,7 @@ type program struct {
 	store   *Store
 	core    *fakeCore
 	ready   []Completion // drained and not looked for yet
+	asked   uint64       // the number of the last request
 }
 
 const connectOp = 1 << 60

@@ -261,6 +261,8 @@ func (c *randomCore) DequeueAsync(ctx context.Context, _ int64, _ int, _ time.Du
 	}, func(err error) { done(nil, err) })
 }
 
+func (c *randomCore) Administered() *pgqrs.Store { return nil }
+
 func (c *randomCore) Stream(string, pgqrs.StreamOptions) (Source, error) {
 	return c, nil
 }

@@ -45,9 +45,15 @@ func (s *Store) Delete(number uint64, t Target) *Refusal {
 	return s.settle(number, t, pgqrs.Deleting(), s.library.encodeHeld)
 }
 
+// DelayVT as the delay of Release: as long as the lease was drawn for.
+const DelayVT = -1
+
 // Release gives messages back, ready after a delay.
 func (s *Store) Release(number uint64, t Target, delayMicros int64) *Refusal {
-	delay, refusal := duration("delay_us", delayMicros)
+	delay, refusal := pgqrs.DelayVT, (*Refusal)(nil)
+	if delayMicros != DelayVT {
+		delay, refusal = duration("delay_us", delayMicros)
+	}
 	if refusal != nil {
 		return refusal
 	}

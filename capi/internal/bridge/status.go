@@ -66,6 +66,7 @@ var kinds = []struct {
 	{backend.ErrClosed, StatusClosed},
 	{backend.ErrQueueNotFound, StatusQueueNotFound},
 	{backend.ErrQueueExists, StatusQueueExists},
+	{backend.ErrQueueNotEmpty, StatusInvalid},
 	{backend.ErrMessageNotFound, StatusMessageNotFound},
 	{backend.ErrWorkerNotFound, StatusWorkerNotFound},
 	{backend.ErrConfig, StatusConfig},

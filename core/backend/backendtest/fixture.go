@@ -42,10 +42,11 @@ func newFixture(t testing.TB, h Harness, b backend.Backend) *fixture {
 // queueNames numbers the queues of a process, so that each test has its own.
 var queueNames atomic.Int64
 
+func newQueueName() string { return fmt.Sprintf("test-%d", queueNames.Add(1)) }
+
 func (f *fixture) newQueue() int64 {
 	f.Helper()
-	name := fmt.Sprintf("test-%d", queueNames.Add(1))
-	q, err := f.b.QueueCreate(f.ctx, &backend.QueueCreateParams{Name: name})
+	q, err := f.b.QueueCreate(f.ctx, &backend.QueueCreateParams{Name: newQueueName()})
 	f.must("QueueCreate", err)
 	return q.ID
 }

@@ -48,6 +48,7 @@ func Exercise(t *testing.T, h Harness) {
 		tests []test
 	}{
 		{"queue", queueTests},
+		{"setting", settingTests},
 		{"worker", workerTests},
 		{"produce", produceTests},
 		{"dequeue", dequeueTests},

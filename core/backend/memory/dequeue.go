@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"time"
@@ -8,25 +9,28 @@ import (
 	"github.com/pgqrs/pgqrs/core/backend"
 )
 
-// MessageDequeue implements backend.MessageBackend. A queue that does not exist
-// has no messages.
+// MessageDequeue implements backend.MessageBackend.
 func (b *Backend) MessageDequeue(ctx context.Context, p *backend.MessageDequeueParams) (*backend.MessageDequeueResult, error) {
 	if err := b.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer b.leave()
 	now, result := b.moment(p.At), &backend.MessageDequeueResult{}
-	q := b.store.queues[p.QueueID]
-	if q == nil {
+	q, err := b.store.find(p.QueueID)
+	if err != nil {
+		return nil, err
+	}
+	if !q.PausedAt.IsZero() {
 		return result, nil
 	}
+	vt := cmp.Or(p.VT, q.DefaultVT, p.DefaultVT)
 	taken, dead := q.take(p, now)
 	result.Dead = dead
 	b.store.lastLease++
 	for _, m := range taken {
 		m.Lease, m.ReadCount = b.store.lastLease, m.ReadCount+1
 		m.DequeuedAt, m.ConsumerWorkerID = now, p.WorkerID
-		m.since, m.VT = m.VT, now.Add(p.VT)
+		m.since, m.VT = m.VT, now.Add(vt)
 		heap.Push(&q.line, m)
 		result.Messages = append(result.Messages, m.copy())
 	}
@@ -39,12 +43,16 @@ func (b *Backend) MessageDequeue(ctx context.Context, p *backend.MessageDequeueP
 // take removes from the line what this dequeue is to lease, in delivery order.
 // What was leased too often goes to the dead letters on the way.
 func (q *queue) take(p *backend.MessageDequeueParams, now time.Time) (taken []*message, dead int) {
+	most := p.MaxReadCount
+	if q.MaxReadCount != nil {
+		most = *q.MaxReadCount
+	}
 	for len(taken) < p.Limit {
 		m := q.line.head()
 		if m == nil || m.VT.After(now) {
 			break
 		}
-		if p.MaxReadCount > 0 && int(m.ReadCount) >= p.MaxReadCount {
+		if most > 0 && int(m.ReadCount) >= most {
 			q.finish(m, backend.StateDead, now)
 			dead++
 			continue

@@ -51,7 +51,8 @@ type Backend struct {
 type queries struct {
 	Begin, Commit, Rollback, BackendProcess                                                      string
 	SchemaState, SchemaLock, SchemaExists, SchemaCreate                                          string
-	QueueGet, QueueCreate, QueuePurgeBound, QueuePurge                                           string
+	QueueGet, QueueCreate, QueueList, QueueCount, QueueUpdate, QueuePause, QueueResume           string
+	QueueDelete, QueuePurgeBound, QueuePurge, QueuePurgeDone                                     string
 	WorkerRegister, WorkerStop                                                                   string
 	MessageProduce, MessageDequeue, MessageArchive, MessageDelete, MessageExtend, MessageRelease string
 	MessageGet, MessageCount                                                                     string
@@ -234,10 +235,10 @@ func moment(t time.Time) any {
 	return t
 }
 
-// orNull is an optional id as a parameter.
-func orNull(id int64) any {
-	if id == 0 {
+// orNull is an optional id or duration as a parameter: nil when it is zero.
+func orNull[T int64 | time.Duration](v T) any {
+	if v == 0 {
 		return nil
 	}
-	return id
+	return v
 }

@@ -93,7 +93,7 @@ func (b *Backend) walk(ctx context.Context, p *backend.MessageDequeueParams) (*w
 // walkFrom calls pgqrs_dequeue once.
 func (b *Backend) walkFrom(ctx context.Context, p *backend.MessageDequeueParams, floor time.Time) (*walk, error) {
 	var w *walk
-	args := []any{p.QueueID, p.Limit, p.VT, orNull(p.WorkerID), p.MaxReadCount, floorParam(floor), moment(p.At)}
+	args := []any{p.QueueID, p.Limit, orNull(p.VT), orNull(p.WorkerID), p.MaxReadCount, floorParam(floor), moment(p.At), p.DefaultVT}
 	err := b.transact(ctx, false, b.sql.MessageDequeue, args, func(rows pgx.Rows) (err error) {
 		w, err = readWalk(rows, p)
 		return err

@@ -15,10 +15,11 @@ import (
 )
 
 // SQLSTATEs that mean something to us by themselves; see appendix A of the
-// PostgreSQL manual. PQ001 and PQ003 are our own.
+// PostgreSQL manual. Those with PQ are our own.
 const (
 	stateNoQueue              = "PQ001"
-	stateIsolation            = "PQ003"
+	stateQueueNotEmpty        = "PQ003"
+	stateIsolation            = "PQ004"
 	stateSerializationFailure = "40001"
 	stateDeadlock             = "40P01"
 	stateUndefinedTable       = "42P01"
@@ -117,6 +118,8 @@ func (b *Backend) serverFailure(e *backend.Error, server *pgconn.PgError, connec
 	switch class := server.Code[:min(2, len(server.Code))]; {
 	case server.Code == stateNoQueue:
 		e.Kind, e.Message = backend.ErrQueueNotFound, server.Message
+	case server.Code == stateQueueNotEmpty:
+		e.Kind, e.Message = backend.ErrQueueNotEmpty, server.Message
 	case rolledBack(server):
 		e.SafeToRetry = true
 	case server.Code == stateQueryCanceled, server.Code == stateLockNotAvailable:

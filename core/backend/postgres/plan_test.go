@@ -130,16 +130,17 @@ func (f *bench) operations() {
 	f.wantBounded("produce of many", queues,
 		"select pgqrs_enqueue($1, array(select to_json(g) from generate_series(1, 1000) g))", f.queue)
 	f.exec("drop table if exists leased")
-	f.wantBounded("dequeue", map[string]int64{"pgqrs_spans": 2, "pgqrs_log": batch},
+	f.wantBounded("dequeue", map[string]int64{"pgqrs_queues": 1, "pgqrs_spans": 2, "pgqrs_log": batch},
 		"create temp table leased as select * from pgqrs_dequeue($1, 100, '1 h', null, 5)", f.queue)
 	lease := ask[int64](f, "select new_lease from leased where message_id is null")
 	ids := askAll[int64](f, "select message_id from leased where message_id is not null")
 	if len(ids) != batch {
 		f.Fatalf("dequeued %d messages", len(ids))
 	}
-	f.wantBounded("dequeue of small sets", map[string]int64{"pgqrs_spans": batch + 2, "pgqrs_log": batch},
+	f.wantBounded("dequeue of small sets", map[string]int64{"pgqrs_queues": 1, "pgqrs_spans": batch + 2, "pgqrs_log": batch},
 		"select pgqrs_dequeue($1, 100, '1 h', null, 5)", f.another)
-	f.wantBounded("dequeue of an empty queue", nil, "select pgqrs_dequeue(0, 100, '1 h', null, 5)")
+	empty := ask[int64](f, "select pgqrs_queue_ensure('empty')")
+	f.wantBounded("dequeue of an empty queue", queues, "select pgqrs_dequeue($1, 100, '1 h', null, 5)", empty)
 	f.wantBounded("purge", map[string]int64{"pgqrs_spans": 12, "pgqrs_log": 1500}, "select pgqrs_purge($1, 1::bigint << 40, 6)", f.queue)
 	one := func(i int) []any { return []any{f.queue, []int64{lease}, []int64{ids[i]}, []int64{ids[i]}} }
 	f.wantBounded("extend", map[string]int64{"pgqrs_spans": 6}, "select pgqrs_extend_vt($1, $2, $3, $4, '1 h', true)", one(10)...)

@@ -118,7 +118,7 @@ func (s *session) tryDequeue(d dequeueing) (leased, error) {
 	if !d.at.IsZero() {
 		at = d.at
 	}
-	rows, err := s.c.Query(s.r.ctx, s.r.b.Queries()["MessageDequeue"], s.r.queue, d.limit, leaseTime, d.worker, d.maxReadCount, "-infinity", at)
+	rows, err := s.c.Query(s.r.ctx, s.r.b.Queries()["MessageDequeue"], s.r.queue, d.limit, leaseTime, d.worker, d.maxReadCount, "-infinity", at, leaseTime)
 	if err != nil {
 		return l, err
 	}

@@ -24,6 +24,7 @@ func TestRaces(t *testing.T) {
 		{"locked row", lockedRowRaces},
 		{"settling", settlingRaces},
 		{"deletion", deletionRaces},
+		{"queue", queueRaces},
 		{"durability", durabilityRaces},
 		{"lost answers", lostAnswerRaces},
 		{"low watermark", watermarkRaces},

@@ -39,6 +39,7 @@ FUNCTIONS = (
     "produce_batch",
     "register",
     "release",
+    "request",
     "store_free",
     "stream_close",
     "version",

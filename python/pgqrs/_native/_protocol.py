@@ -100,6 +100,9 @@ class NativeStore(Protocol):
 
     def register(self, op: int, role: int, queue: bytes, hostname: bytes, port: int) -> int: ...
 
+    def request(self, op: int, name: bytes, arguments: bytes) -> int:
+        """Asks for what is on no hot path; docs/abi.md lists the requests."""
+
     def dequeue(self, op: int, worker: int, limit: int, vt_us: int) -> int: ...
 
     def consume_iter(self, op: int, queue: bytes, options: StreamOptions) -> int:

@@ -46,6 +46,8 @@ RESULT_MOMENTS: Final = _constant("RESULT_MOMENTS")
 RESULT_BATCH: Final = _constant("RESULT_BATCH")
 RESULT_JSON: Final = _constant("RESULT_JSON")
 
+DELAY_VT: Final = _constant("DELAY_VT")
+
 MORE: Final = _constant("MORE")
 ERROR_RETRYABLE: Final = _constant("ERROR_RETRYABLE")
 ERROR_MAYBE_COMMITTED: Final = _constant("ERROR_MAYBE_COMMITTED")

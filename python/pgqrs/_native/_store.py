@@ -122,6 +122,14 @@ class Store:
         )
         return status
 
+    # ---- requests ----
+
+    def request(self, op: int, name: bytes, arguments: bytes) -> int:
+        status: int = _library.lib.pgqrs_request(
+            self._handle, op, name, len(name), arguments, len(arguments)
+        )
+        return status
+
     # ---- consuming ----
 
     def dequeue(self, op: int, worker: int, limit: int, vt_us: int) -> int:

@@ -18,12 +18,24 @@ create table {schema}.pgqrs_schema (
 
 insert into {schema}.pgqrs_schema (version, compatible_from) values (1, 1);
 
--- Names compare byte by byte, whatever the database's collation is.
+-- Names compare byte by byte, whatever the database's collation is. A setting that
+-- is null leaves the matter to whoever dequeues (default_vt, max_read_ct), or has no
+-- end (retention).
 create table {schema}.pgqrs_queues (
-    id         bigint generated always as identity primary key,
-    queue_name text collate "C" not null unique check (char_length(queue_name) between 1 and 255),
-    created_at timestamptz not null default now(),
-    settings   jsonb       not null default '{}'
+    id           bigint generated always as identity primary key,
+    queue_name   text collate "C" not null unique check (char_length(queue_name) between 1 and 255),
+    created_at   timestamptz not null default now(),
+    paused_at    timestamptz,
+    default_vt   interval check (default_vt between '100 ms' and '7 days'),
+    max_read_ct  integer  check (max_read_ct between 0 and 1000000),
+    retention    interval check (retention >= '0'),
+    -- When a message that failed comes again: at its vt (none), retry_base after the
+    -- failure (fixed), or that doubled with each delivery up to retry_max
+    -- (exponential); less a random part of it, of at most retry_jitter.
+    retry_kind   text     not null default 'none' check (retry_kind in ('none', 'fixed', 'exponential')),
+    retry_base   interval not null default '0' check (retry_base >= '0'),
+    retry_max    interval not null default '0' check (retry_max >= '0'),
+    retry_jitter float8   not null default 0 check (retry_jitter between 0 and 1)
 );
 
 -- One row per message, insert only. payload is json, not jsonb: the text is

@@ -52,7 +52,12 @@ $body$;
 
 -- Stores messages that become ready `delay` from now, and returns their ids in
 -- the order of the payloads. SQLSTATE PQ001: there is no such queue.
--- Locks nothing but the new rows.
+--
+-- Until the end of the transaction the queue cannot be deleted: shares an advisory
+-- lock (minus its id; leases, which are locked too, are positive) with all who
+-- produce into it, which pgqrs_queue_delete takes for itself. A lock of its row, as a
+-- foreign key takes, would be written to the table and to the WAL by each call.
+-- Locks nothing else but the new rows.
 create function {schema}.pgqrs_enqueue(
     queue bigint, payloads json[], delay interval default '0', worker bigint default null,
     at timestamptz default null)
@@ -69,6 +74,12 @@ declare
     new_ids bigint[];
     one     bigint;
 begin
+    perform pg_advisory_xact_lock_shared(-queue);
+    -- The next statement has a new snapshot, unless the caller's transaction keeps
+    -- one: then the row is locked, which is an error (40001) when it was deleted since.
+    if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
+        perform from {schema}.pgqrs_queues q where q.id = queue for key share;
+    end if;
     if not exists (select from {schema}.pgqrs_queues q where q.id = queue) then
         raise exception 'queue % does not exist', queue using errcode = 'PQ001';
     end if;
@@ -150,7 +161,12 @@ begin
     if cardinality(payloads) = 0 then
         return;
     end if;
-    target := {schema}.pgqrs_queue_ensure(queue);
+    loop
+        target := {schema}.pgqrs_queue_ensure(queue);
+        perform pg_advisory_xact_lock_shared(-target);
+        -- Deleted meanwhile: it is made anew.
+        exit when exists (select from {schema}.pgqrs_queues q where q.id = target);
+    end loop;
     return query select id from unnest({schema}.pgqrs_enqueue(target, payloads, delay)) id;
     if exists (select from {schema}.pgqrs_waiting w where w.queue_id = target and w.until > clock_timestamp()) then
         perform pg_notify('pgqrs_' || replace(s.identity::text, '-', ''), target::text)

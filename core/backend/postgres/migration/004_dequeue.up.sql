@@ -22,15 +22,19 @@ $body$;
 -- of the queue is ready, locked ones included (null: there is none; only
 -- computed when nothing was leased).
 --
--- What was delivered max_read_ct times (0: no limit) moves to pgqrs_done instead.
+-- Where lease_for is null the queue's own default_vt counts, or else or_for; the
+-- queue's own max_read_ct comes before the argument. What was delivered max_read_ct
+-- times (0: no limit) moves to pgqrs_done instead. A paused queue gives nothing, and
+-- due_us is null. SQLSTATE PQ001: there is no such queue.
+--
 -- Entries of the walk below `floor` are not looked at.
 --
 -- Locks rows of pgqrs_spans in the order of pgqrs_spans_ready and never waits:
--- what others have locked is passed over. SQLSTATE PQ003: not in READ COMMITTED,
+-- what others have locked is passed over. SQLSTATE PQ004: not in READ COMMITTED,
 -- where a statement sees what others committed since the one before.
 create function {schema}.pgqrs_dequeue(
     queue bigint, want integer, lease_for interval, worker bigint, max_read_ct integer,
-    floor timestamptz default '-infinity', at timestamptz default null)
+    floor timestamptz default '-infinity', at timestamptz default null, or_for interval default '5 s')
 returns table (
     message_id bigint, payload json, enqueued_at timestamptz, producer bigint, delivered integer,
     new_lease bigint, taken_at timestamptz, until timestamptz, dead integer, first_vt timestamptz, due_us bigint)
@@ -44,6 +48,7 @@ set plan_cache_mode = force_generic_plan
 as $body$
 declare
     started timestamptz := coalesce(at, clock_timestamp());
+    paused  timestamptz;
     -- An explicit cursor locks the rows that are fetched and no more; `limit`
     -- and the prefetching FOR loop would lock many that are not needed.
     walk cursor for
@@ -83,7 +88,18 @@ declare
     part_ct  integer[] := '{}';
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
-        raise exception 'pgqrs_dequeue needs READ COMMITTED' using errcode = 'PQ003';
+        raise exception 'pgqrs_dequeue needs READ COMMITTED' using errcode = 'PQ004';
+    end if;
+    dead := 0;
+    select q.paused_at, coalesce(lease_for, q.default_vt, or_for), coalesce(q.max_read_ct, pgqrs_dequeue.max_read_ct)
+    into paused, lease_for, max_read_ct
+    from {schema}.pgqrs_queues q where q.id = queue;
+    if not found then
+        raise exception 'queue % does not exist', queue using errcode = 'PQ001';
+    end if;
+    if paused is not null then
+        return next;
+        return;
     end if;
     open walk;
     while got < want loop
@@ -139,7 +155,6 @@ begin
     -- have run out before it begins.
     taken_at := coalesce(at, clock_timestamp());
     until := taken_at + lease_for;
-    dead := 0;
     if dead_at <> '{}' then
         with gone as (
             delete from {schema}.pgqrs_spans s where s.ctid = any(dead_at) returning s.*

@@ -2,7 +2,7 @@
 --
 -- Deliveries arrive as triples in three parallel arrays: the messages los[i] to
 -- his[i] of leases[i], and the answer is such triples: those that were held.
--- SQLSTATE PQ003: not in READ COMMITTED, where a statement sees what others
+-- SQLSTATE PQ004: not in READ COMMITTED, where a statement sees what others
 -- committed since the one before.
 
 -- Takes the messages of these deliveries out of pgqrs_spans and returns what was
@@ -36,7 +36,7 @@ declare
     span         record;
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
-        raise exception 'pgqrs settles deliveries in READ COMMITTED only' using errcode = 'PQ003';
+        raise exception 'pgqrs settles deliveries in READ COMMITTED only' using errcode = 'PQ004';
     end if;
     if cardinality(leases) = 1 then -- without a query
         asked_leases := leases;
@@ -256,7 +256,7 @@ declare
     removed bigint;
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
-        raise exception 'pgqrs_purge needs READ COMMITTED' using errcode = 'PQ003';
+        raise exception 'pgqrs_purge needs READ COMMITTED' using errcode = 'PQ004';
     end if;
     loop
         with locked as materialized (

@@ -8,7 +8,7 @@ select {schema}.pgqrs_enqueue($1, $2, $3, $4, $5)
 -- the function, where it would make the commit of somebody's transaction weak too.
 -- name: message_dequeue
 select message_id, payload, enqueued_at, producer, delivered, new_lease, taken_at, until, dead, first_vt, due_us
-from set_config('synchronous_commit', 'off', true), {schema}.pgqrs_dequeue($1, $2, $3, $4, $5, $6, $7)
+from set_config('synchronous_commit', 'off', true), {schema}.pgqrs_dequeue($1, $2, $3, $4, $5, $6, $7, $8)
 
 -- name: message_archive
 select of_lease, from_id, to_id, before from {schema}.pgqrs_archive($1, $2, $3, $4, $5, $6)

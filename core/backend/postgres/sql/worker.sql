@@ -1,7 +1,7 @@
 -- Workers.
 
 -- The id is drawn first, since a worker without a name is called after it. No
--- row: there is no such queue.
+-- row: there is no such queue. Locks its row, so that it is not deleted meanwhile.
 -- name: worker_register
 insert into {schema}.pgqrs_workers (id, name, queue_id, hostname, port, started_at, heartbeat_at)
 overriding system value
@@ -10,6 +10,7 @@ from {schema}.pgqrs_queues q, (
     select nextval($name${schema}.pgqrs_workers_id_seq$name$) as id, coalesce($5::timestamptz, clock_timestamp()) as now
 ) w
 where q.id = $2
+for key share of q
 returning id, name, queue_id, hostname, port, status, started_at, heartbeat_at
 
 -- A second stop keeps the time of the first. No row: there is no such worker.
