@@ -30,6 +30,10 @@ TESTSERVER = PROJECT / "build" / "testserver"
 SHOWN_LINES = 80
 GO_TEST = ["go", "test", "-json", "-count=1"]
 GO_PACKAGES = ["./core/...", "./capi/..."]
+STRESS = "./core/backend/postgres/stress"
+AT_ONCE = 3
+"""How many steps run side by side. Most of them wait for a server most of the time."""
+ACCEPTANCE = "python/tests/acceptance"
 # On a further server, only what may depend on its version: no other backend, one event loop.
 ON_FURTHER_SERVERS = [
     *(f"--ignore=python/tests/{name}" for name in ("packaging", "embedded", "unit", "typing")),
@@ -145,9 +149,9 @@ def c_modes() -> list[str]:
     return ["plain", "asan", *(["valgrind"] if shutil.which("valgrind") else [])]
 
 
-def lanes(postgres: list[Postgres]) -> list[list[Step]]:
-    """What to run: two rows of steps, side by side, since most of them wait for a server."""
-    pytest = [
+def steps(postgres: list[Postgres]) -> list[Step]:
+    """What to run, the longest first, so that the last ones to run are short."""
+    python = [
         str(TESTSERVER),
         str(PROJECT / ".venv/bin/python"),
         "-m",
@@ -155,18 +159,32 @@ def lanes(postgres: list[Postgres]) -> list[list[Step]]:
         "-q",
         "--durations=15",
     ]
-    go, python = [], []
-    for number, server in enumerate(postgres):
-        stress = "2m" if number == 0 else "5s"
-        on = {"PGQRS_TEST_PGBIN": str(server.bin), "PGQRS_STRESS_DURATION": stress}
+    go = [*GO_TEST, "-skip", "^TestStress$", *GO_PACKAGES]
+    on = [{"PGQRS_TEST_PGBIN": str(server.bin)} for server in postgres]
+    first = f"PostgreSQL {postgres[0].version}"
+    found = [
+        Step(f"Python, {first}", [*python, ACCEPTANCE], judge_text, on[0]),
+        Step(f"Stress, {first}", stress(), judge_go, {**on[0], "PGQRS_STRESS_DURATION": "2m"}),
+        Step("Go, race detector", [*GO_TEST, "-race", *GO_PACKAGES], judge_go, on[0]),
+        Step("Python, the rest", [*python, f"--ignore={ACCEPTANCE}"], judge_text, on[0]),
+    ]
+    for server, environment in zip(postgres[1:], on[1:], strict=True):
         name = f"PostgreSQL {server.version}"
-        go.append(Step(f"Go, {name}", [*GO_TEST, *GO_PACKAGES], judge_go, on))
-        chosen = ON_FURTHER_SERVERS if number > 0 else []
-        python.append(Step(f"Python, {name}", [*pytest, *chosen], judge_text, on))
-    first = {"PGQRS_TEST_PGBIN": str(postgres[0].bin)}
-    go.append(Step("Go, race detector", [*GO_TEST, "-race", *GO_PACKAGES], judge_go, first))
+        found += [
+            Step(f"Go, {name}", [*GO_TEST, *GO_PACKAGES], judge_go, environment),
+            Step(f"Python, {name}", [*python, *ON_FURTHER_SERVERS], judge_text, environment),
+        ]
     c = [str(TESTSERVER), "capi/ctest/run.sh", *c_modes()]
-    return [[*go, Step("C", c, judge_text, first)], python]  # about equally long
+    return [
+        *found,
+        Step(f"Go, {first}", go, judge_go, on[0]),
+        Step("C", c, judge_text, on[0]),
+    ]
+
+
+def stress() -> list[str]:
+    """The random stress alone; elsewhere it runs for some seconds."""
+    return [*GO_TEST, "-run", "^TestStress$", STRESS]
 
 
 def run(step: Step) -> Result:
@@ -223,11 +241,8 @@ def main() -> int:
     if "valgrind" not in c_modes():
         print("the C programs run without valgrind, which is not installed (make deps)")
     sys.stdout.flush()
-    rows = lanes(postgres)
-    with ThreadPoolExecutor(len(rows)) as pool:
-        results = [
-            r for row in pool.map(lambda row: [run(step) for step in row], rows) for r in row
-        ]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        results = list(pool.map(run, steps(postgres)))
     bad = [result for result in results if result.verdict.problems]
     total = sum(result.verdict.passed for result in results)
     seconds = time.monotonic() - begin
