@@ -201,6 +201,7 @@ func (s *Store) storePayloads(queue string, payloads [][]byte, o ProduceOptions)
 			})
 			if err == nil {
 				s.waker.produced(q.ID)
+				s.merger.produced(q.ID, len(payloads))
 			}
 			return err
 		})

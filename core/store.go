@@ -33,6 +33,7 @@ type Store struct {
 	*peers   // ledger and hub
 	keeper   *keeper
 	waker    *waker
+	merger   merger
 	turns    turns
 
 	mu       sync.Mutex
@@ -57,6 +58,7 @@ func newStore(c *Config, b backend.Backend) *Store {
 	}
 	s.peers = joinPeers(b.Identity())
 	s.waker = newWaker(s)
+	s.merger.store = s
 	s.keeper = newKeeper(s)
 	return s
 }

@@ -68,6 +68,10 @@ type QueueBackend interface {
 	// QueuePurge deletes every message of the queue that is not archived or
 	// dead, leased ones included, and returns how many there were.
 	QueuePurge(ctx context.Context, p *QueuePurgeParams) (int64, error)
+	// QueueMerge keeps together what was produced singly and waits, where that saves
+	// space; a bounded amount at a time. Nobody notices: neither the messages nor
+	// their order change, and nothing waits for it.
+	QueueMerge(ctx context.Context, p *QueueMergeParams) (*QueueMergeResult, error)
 }
 
 // WorkerBackend keeps one row per Producer and Consumer object.

@@ -102,6 +102,22 @@ type QueueDeleteParams struct {
 // QueuePurgeParams names the queue to empty.
 type QueuePurgeParams struct{ QueueID int64 }
 
+// QueueMergeParams names a queue in which single messages are kept together that have
+// been ready for Age. Start is where an earlier call stopped; zero: at the beginning.
+type QueueMergeParams struct {
+	QueueID int64
+	Start   time.Time
+	Age     time.Duration
+	At      time.Time
+}
+
+// QueueMergeResult says how many records a store has saved, and where the next call
+// goes on; zero: all was seen.
+type QueueMergeResult struct {
+	Saved int
+	Upto  time.Time
+}
+
 // QueueNotifyParams names the queues that have new ready messages.
 type QueueNotifyParams struct{ QueueIDs []int64 }
 

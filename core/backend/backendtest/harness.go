@@ -57,6 +57,7 @@ func Exercise(t *testing.T, h Harness) {
 		{"extend", extendTests},
 		{"poison", poisonTests},
 		{"record", recordTests},
+		{"merge", mergeTests},
 		{"listener", listenerTests},
 		{"concurrency", concurrencyTests},
 		{"lifetime", lifetimeTests},

@@ -66,6 +66,10 @@ func (f *fixture) operations(d backend.Delivery) []operation {
 			_, err := b.QueuePurge(ctx, &backend.QueuePurgeParams{QueueID: q})
 			return err
 		}},
+		{"QueueMerge", func(ctx context.Context) error {
+			_, err := b.QueueMerge(ctx, &backend.QueueMergeParams{QueueID: q, Age: time.Hour, At: f.now})
+			return err
+		}},
 		{"WorkerRegister", func(ctx context.Context) error {
 			_, err := b.WorkerRegister(ctx, &backend.WorkerRegisterParams{QueueID: q, Hostname: "h", At: f.now})
 			return err

@@ -123,6 +123,15 @@ func (b *Backend) QueueDelete(ctx context.Context, p *backend.QueueDeleteParams)
 	return nil
 }
 
+// QueueMerge implements backend.QueueBackend: there is nothing to save.
+func (b *Backend) QueueMerge(ctx context.Context, _ *backend.QueueMergeParams) (*backend.QueueMergeResult, error) {
+	if err := b.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer b.leave()
+	return &backend.QueueMergeResult{}, nil
+}
+
 // alter changes a queue and returns what it is then.
 func (b *Backend) alter(ctx context.Context, name string, change func(q *queue)) (*backend.Queue, error) {
 	if err := b.enter(ctx); err != nil {

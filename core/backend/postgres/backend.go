@@ -52,7 +52,7 @@ type queries struct {
 	Begin, Commit, Rollback, BackendProcess                                                      string
 	SchemaState, SchemaLock, SchemaExists, SchemaCreate                                          string
 	QueueGet, QueueCreate, QueueList, QueueCount, QueueUpdate, QueuePause, QueueResume           string
-	QueueDelete, QueuePurgeBound, QueuePurge, QueuePurgeDone                                     string
+	QueueDelete, QueuePurgeBound, QueuePurge, QueuePurgeDone, QueueMerge                         string
 	WorkerRegister, WorkerStop                                                                   string
 	MessageProduce, MessageDequeue, MessageArchive, MessageDelete, MessageExtend, MessageRelease string
 	MessageGet, MessageCount                                                                     string

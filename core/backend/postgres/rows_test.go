@@ -68,9 +68,11 @@ func (o *operator) operate() {
 	o.Helper()
 	o.now = o.now.Add(time.Duration(o.random.Int64N(int64(time.Second))))
 	var err error
-	switch o.random.IntN(12) {
+	switch o.random.IntN(13) {
 	case 0, 1:
 		o.produceSome()
+	case 12:
+		_, err = o.b.QueueMerge(o.ctx, &backend.QueueMergeParams{QueueID: o.queue, At: o.now})
 	case 2, 3, 4, 5:
 		o.dequeueSome()
 	case 6, 7:

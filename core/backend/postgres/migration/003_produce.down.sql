@@ -1,3 +1,4 @@
+drop function {schema}.pgqrs_merge(bigint, timestamptz, interval, integer, timestamptz);
 drop function {schema}.pgqrs_produce(text, json, interval);
 drop function {schema}.pgqrs_produce_batch(text, json[], interval);
 drop function {schema}.pgqrs_queue_ensure(text);

@@ -186,4 +186,75 @@ begin
 end
 $body$;
 
+-- Merges rows of messages that were produced singly and that nobody has leased for
+-- `age`, so that a backlog of them is as small as one of batches. Looks at `most` rows,
+-- from the vt `start` on, and returns how many rows it saved, and where to go on; upto
+-- is null when it has seen all. As in a dequeue, rows are merged only where they follow
+-- each other in the walk, ascending by id, never delivered, and held by nobody; so the
+-- order of delivery stays. What has a delay is merged once it is due.
+--
+-- Locks the rows it looks at in the order of pgqrs_spans_ready, and never waits.
+-- SQLSTATE PQ004: not in READ COMMITTED.
+create function {schema}.pgqrs_merge(
+    queue bigint, start timestamptz default '-infinity', age interval default '1 s',
+    most integer default 1000, at timestamptz default null, out saved integer, out upto timestamptz)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set max_parallel_workers_per_gather = 0
+set plan_cache_mode = force_generic_plan
+as $body$
+declare
+    run      record;
+    affected integer;
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'pgqrs_merge needs READ COMMITTED' using errcode = 'PQ004';
+    end if;
+    saved := 0;
+    for run in
+        with locked as materialized (
+            select s.ctid as place, s.vt, s.hi, s.ids, s.lease = 0 and s.read_ct = 0 and s.n < 50 as small
+            from {schema}.pgqrs_spans s
+            where s.queue_id = queue and s.vt >= start and s.vt <= coalesce(at, clock_timestamp()) - age
+            order by s.vt, s.hi
+            limit most
+            for update skip locked
+        ), lined as (
+            -- A number, because rows may have the same vt and hi: what was parted keeps hi.
+            select k.*, row_number() over (order by k.vt, k.hi) as line from locked k
+        ), listed as (
+            select l.*, not l.small or not lag(l.small, 1, false) over (order by l.line)
+                        or lower(l.ids) < lag(upper(l.ids)) over (order by l.line) as breaks
+            from lined l
+        ), numbered as (
+            select l.*, count(*) filter (where l.breaks) over (order by l.line) as number
+            from listed l
+        )
+        select min(n.vt) as vt, array_agg(n.place) as places, array_agg(n.ids) as ids,
+               (select case when count(*) = most then max(k.vt) end from locked k) as last_vt
+        from numbered n
+        group by n.number
+    loop
+        upto := run.last_vt;
+        continue when cardinality(run.places) = 1;
+        -- A new statement, which sees each row where it stood when it was locked.
+        delete from {schema}.pgqrs_spans s where s.ctid = any (run.places);
+        get diagnostics affected = row_count;
+        if affected <> cardinality(run.places) then
+            raise exception 'pgqrs_merge lost sight of % rows', cardinality(run.places) - affected;
+        end if;
+        saved := saved + affected;
+        insert into {schema}.pgqrs_spans (queue_id, vt, since, n, lo, hi, ids)
+        select queue, run.vt, run.vt, p.n, p.lo, p.hi, p.ids
+        from {schema}.pgqrs_pack(array(
+            select i from unnest(run.ids) u(ids), unnest(u.ids) r, generate_series(lower(r), upper(r) - 1) i order by i)) p;
+        get diagnostics affected = row_count;
+        saved := saved - affected;
+    end loop;
+end
+$body$;
+
 update {schema}.pgqrs_schema set version = 3, compatible_from = 3, upgraded_at = now();

@@ -104,6 +104,8 @@ func (w *worker) consumeAll() {
 		switch x := w.random.IntN(1000); {
 		case x < 4:
 			w.purge()
+		case x < 24:
+			w.merge()
 		case x < 400:
 			w.dequeue()
 		default:
@@ -124,6 +126,13 @@ func (w *worker) purge() {
 			w.live.Add(-n)
 		}
 	}
+}
+
+// merge is no event of the history: nothing may come of it.
+func (w *worker) merge() {
+	c := begin("merge", oneOf(w.random, w.queues...).id)
+	_, err := w.any().QueueMerge(w.ctx, &backend.QueueMergeParams{QueueID: c.Queue})
+	w.finish(c, err)
 }
 
 func (w *worker) dequeue() {

@@ -157,6 +157,13 @@ function pgqrs_forget_missing(queue bigint, of_lease bigint) returns void volati
     set enable_seqscan=off;
     set jit=off;
     set search_path=pg_catalog, pg_temp;
+function pgqrs_merge(queue bigint, start timestamp with time zone DEFAULT '-infinity'::timestamp with time zone, age interval DEFAULT '00:00:01'::interval, most integer DEFAULT 1000, at timestamp with time zone DEFAULT NULL::timestamp with time zone, OUT saved integer, OUT upto timestamp with time zone) returns record volatile;
+    set enable_bitmapscan=off;
+    set enable_seqscan=off;
+    set jit=off;
+    set max_parallel_workers_per_gather=0;
+    set plan_cache_mode=force_generic_plan;
+    set search_path=pg_catalog, pg_temp;
 function pgqrs_pack(message_ids bigint[]) returns TABLE(n integer, lo bigint, hi bigint, ids int8multirange) immutable;
     set search_path=pg_catalog, pg_temp;
 function pgqrs_produce(queue text, payload json, delay interval DEFAULT '00:00:00'::interval) returns bigint volatile;
