@@ -14,7 +14,7 @@ GO_SOURCES := $(shell find core capi -type f ! -name '*_test.go' ! -path '*/test
 PACKAGING := pyproject.toml setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build lint fmt check test test-race fuzz soak bench wheel sdist deps clean
+.PHONY: help demo build lint fmt check test test-race fuzz soak model bench wheel sdist deps clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -54,6 +54,9 @@ fuzz: $(VENV)/.built ## compare the backends in random operation sequences for F
 
 soak: $(VENV)/.built ## run the random stress for SOAKTIME (default 1h), crashes of the server included
 	go test ./core/backend/postgres/stress -count=1 -timeout 0 -stress.duration $(or $(SOAKTIME),1h)
+
+model: ## check the formal models of the protocols with spin, and that broken ones are found out
+	@$(PYTHON) scripts/model.py $(RUNS)
 
 bench: $(VENV)/.built $(VENV)/.bench ## measure pgqrs beside its peers (QUICK=1: two minutes, less exact)
 	@$(BIN)/python -m bench run $(if $(QUICK),--quick)

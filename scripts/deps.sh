@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs what `make test` can use beyond Go, Python and a C compiler: a second
-# PostgreSQL, a pooler and valgrind. As root on Debian and its kin; else says how.
+# PostgreSQL, a pooler and valgrind; and spin for `make model`. As root on Debian and its kin; else says how.
 set -eu
-packages="postgresql pgbouncer valgrind gcc g++ libc6-dev python3-venv"
+packages="postgresql pgbouncer valgrind spin gcc g++ libc6-dev python3-venv"
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   apt-get update
   # The tests start servers of their own: no cluster shall be made and started.

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/pgqrs/pgqrs/core/backend"
@@ -15,6 +16,7 @@ var deletionRaces = []raceTest{
 	{"a purge that waits for an archive leaves what was archived", purgeWaitsForArchive},
 	{"a purge that waits for a delete counts what is left", purgeWaitsForDelete},
 	{"a purge that waits while a row is leased anew does not wait for earlier leases with it", purgeWaitsForLeaseAnew},
+	{"a purge that has locked what changed under its snapshot does not wait for others", purgeHoldsWhatChanged},
 	{"a purge leaves what is produced in a transaction that is open", purgeLeavesTheUncommitted},
 	{"a delete that waits for a part of its lease to be taken leaves that part", deleteWaitsForSplit},
 	{"settling that waits for a purge gets nothing", settlingWaitsForPurge},
@@ -119,6 +121,49 @@ func purgeWaitsForLeaseAnew(r *race) {
 	holder.commit()
 	archived, purged := wait(r, archive), wait(r, purge)
 	r.want("archived and purged", int64(len(archived))+purged, int64(2))
+	r.wantSound()
+}
+
+// purgeHoldsWhatChanged: between the purge's snapshot and its lock on a row a part of
+// that row is archived. The row is locked then, and not found by its ctid. Should the purge
+// wait for another row now, whoever has that one may come to wait for this one.
+func purgeHoldsWhatChanged(r *race) {
+	holder, a, b := r.session(), r.session(), r.session()
+	r.stock(1)
+	low := a.dequeue(dequeueing{limit: 1})
+	ids := r.stock(2)
+	high := a.dequeue(dequeueing{limit: 2})
+	holder.lockLease(low.lease)
+	r.exec(fmt.Sprintf(`
+		create function public.pause_at(lease bigint) returns boolean language plpgsql volatile as $$
+		begin
+			if lease = %d then
+				perform pg_advisory_lock_shared(%d), pg_advisory_unlock_shared(%[2]d);
+			end if;
+			return true;
+		end $$`, high.lease, gate))
+	r.Cleanup(func() { r.exec("drop function public.pause_at") })
+	r.change("pgqrs_purge", "s.lo + 0 <= upto --", "s.lo + 0 <= upto and public.pause_at(s.lease) --")
+	keeper := r.session()
+	keeper.exec("select pg_advisory_lock($1::bigint)", gate)
+	purge := start(b.tryPurge)
+	r.paused(1)
+	r.want("archived", a.archive(high.of(ids[0], ids[0])), []held{high.of(ids[0], ids[0])})
+	keeper.exec("select pg_advisory_unlock($1::bigint)", gate)
+	r.eventually("the purge is done", func() bool {
+		select {
+		case <-purge.done:
+			return true
+		default:
+		}
+		if ask[bool](&r.bench, "select $1 = any (pg_blocking_pids($2))", int32(holder.c.PgConn().PID()), int32(b.c.PgConn().PID())) {
+			r.Fatal("the purge waits while it holds the row that changed")
+		}
+		return false
+	})
+	r.want("purged", wait(r, purge), int64(1))
+	holder.commit()
+	r.wantCounts(backend.MessageCounts{Leased: 1, Archived: 1})
 	r.wantSound()
 }
 

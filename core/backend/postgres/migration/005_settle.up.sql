@@ -254,6 +254,7 @@ set plan_cache_mode = force_generic_plan
 as $body$
 declare
     removed bigint;
+    newer   bigint; -- rows that were locked and are not at the place that the snapshot knew
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'pgqrs_purge needs READ COMMITTED' using errcode = 'PQ004';
@@ -279,8 +280,10 @@ begin
                     offset 0
                 ) m))
         )
-        select coalesce(sum(t.n), 0) into removed from taken t;
-        exit when removed > 0 or not exists (
+        select coalesce(sum(t.n), 0), (select count(*) from locked) into removed, newer from taken t;
+        exit when removed > 0;
+        continue when newer > 0; -- while we hold what changed, we must not wait
+        exit when not exists (
             select from {schema}.pgqrs_spans s where s.queue_id = queue and s.lo <= upto);
         -- Others have locked what is left. What they leave of it, or put there
         -- instead, is to be purged too.
