@@ -101,9 +101,9 @@ def _ours(error: BaseException) -> PgqrsError | None:
     state, text = _sqlstate(error)
     if state == "PQ001":
         return QueueNotFoundError(text, sqlstate=state)
-    if state == "PQ003":
+    if state == "PQ004":
         return ValidationError(f"tx: {text}", sqlstate=state)
-    if state in ("PQ004", "3F000", "42883", "42P01"):
+    if state in ("PQ005", "3F000", "42883", "42P01"):
         return ValidationError(
             f"tx must lead to the database and the schema of the store: {text}", sqlstate=state
         )

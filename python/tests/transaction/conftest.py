@@ -12,7 +12,6 @@ from drivers import configure_django
 from fix_server import _create_database, _execute
 from pooler import PROGRAM, Pooler
 
-SCHEMA = 'odd "schema" %s :x %(y)s $1 ö'
 WAYS = ["direct", *(["pooled"] if PROGRAM else [])]
 
 

@@ -21,6 +21,8 @@ from sqlalchemy import create_engine, pool, text
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
+SCHEMA = 'odd "schema" %s :x %(y)s $1 ö'
+
 
 class Open:
     """An open transaction."""

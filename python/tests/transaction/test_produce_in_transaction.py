@@ -6,8 +6,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import SCHEMA
-from drivers import DRIVERS
+from drivers import DRIVERS, SCHEMA
 from fix_store import Database, drain
 
 import pgqrs
@@ -126,7 +125,7 @@ async def test_another_database_or_schema_is_an_error_that_says_so(driver, place
         async with driver(dsn) as opened:
             with pytest.raises(pgqrs.ValidationError, match="another pgqrs") as caught:
                 await pgqrs.produce(store, queue, 1, tx=opened.tx)
-            assert caught.value.sqlstate == "PQ004"
+            assert caught.value.sqlstate == "PQ005"
             await opened.rollback()
 
 

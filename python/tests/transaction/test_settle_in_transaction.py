@@ -9,8 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from conftest import SCHEMA
-from drivers import DRIVERS, asyncpg_connection, psycopg_async
+from drivers import DRIVERS, SCHEMA, asyncpg_connection, psycopg_async
 from fix_store import Database, until
 
 import pgqrs

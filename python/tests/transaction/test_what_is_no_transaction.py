@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncpg
 import psycopg
 import pytest
-from conftest import SCHEMA
-from drivers import UNPREPARED, _configure_database, _url, django_connection
+from drivers import SCHEMA, UNPREPARED, _configure_database, _url, django_connection
 from sqlalchemy import create_engine, pool
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import Session
