@@ -24,14 +24,21 @@ func goProduceBatch(store C.pgqrs_store, op C.uint64_t, queue *C.const_char, que
 	payloads *C.const_char, lengths *C.const_uint64, count C.uint64_t, delayMicros, worker C.int64_t) (code C.int32_t) {
 	defer survive(&code)
 	var c call
-	s := c.store(store)
-	name := c.bytes("queue", queue, queueLength, bridge.MaxText)
-	sizes := numbers[uint64](&c, "lengths", lengths, count, false)
-	text := c.bytes("payloads", payloads, C.size_t(c.sum(sizes)), bridge.MaxBatch)
+	s, name, text, sizes := c.batch(store, queue, queueLength, payloads, lengths, count)
 	if c.refusal == nil {
 		c.refusal = s.ProduceBatch(uint64(op), name, text, sizes, int64(delayMicros), int64(worker))
 	}
 	return c.end()
+}
+
+// batch reads a queue and the payloads for it.
+func (c *call) batch(store C.pgqrs_store, queue *C.const_char, queueLength C.size_t,
+	payloads *C.const_char, lengths *C.const_uint64, count C.uint64_t) (s *bridge.Store, name, text []byte, sizes []uint64) {
+	s = c.store(store)
+	name = c.bytes("queue", queue, queueLength, bridge.MaxText)
+	sizes = numbers[uint64](c, "lengths", lengths, count, false)
+	text = c.bytes("payloads", payloads, C.size_t(c.sum(sizes)), bridge.MaxBatch)
+	return s, name, text, sizes
 }
 
 // sum adds the lengths of payloads. MaxCount of them, each at most MaxPayload,

@@ -143,6 +143,21 @@ int32_t pgqrs_produce_batch(pgqrs_store store, uint64_t op, const char *queue, s
   return goProduceBatch(store, op, queue, queue_length, payloads, lengths, count, delay_us, worker);
 }
 
+/* ---- in a transaction of the program's own ---- */
+
+int32_t pgqrs_admit(pgqrs_store store, uint64_t op, const char *queue, size_t queue_length,
+                    const char *payloads, const uint64_t *lengths, uint64_t count, int32_t batch,
+                    int64_t delay_us) {
+  if (forked) return refuse_in_child();
+  return goAdmit(store, op, queue, queue_length, payloads, lengths, count, batch, delay_us);
+}
+
+int32_t pgqrs_detach(pgqrs_store store, uint64_t op, int64_t queue_id, int64_t worker,
+                     const int64_t *leases, const int64_t *ids, uint64_t count) {
+  if (forked) return refuse_in_child();
+  return goDetach(store, op, queue_id, worker, leases, ids, count);
+}
+
 /* ---- workers ---- */
 
 int32_t pgqrs_register(pgqrs_store store, uint64_t op, int32_t role, const char *queue,

@@ -299,6 +299,35 @@ int32_t pgqrs_produce_batch(pgqrs_store store, uint64_t op, const char *queue, s
                             const char *payloads, const uint64_t *lengths, uint64_t count,
                             int64_t delay_us, int64_t worker);
 
+/* ---- in a transaction of the program's own ---- */
+
+/*
+ * A program that has a transaction on the store's database, through whatever client,
+ * can store messages and settle deliveries inside it: they count when it commits.
+ * The statements are the program's to run (functions of the store's schema, with
+ * pgqrs_..._tx in their names); what must be done by the library before that is
+ * done by the two operations of this section, in transactions of its own, so that
+ * nobody waits for the program's commit. docs/abi.md tells the whole.
+ */
+
+/* Checks what pgqrs_produce_batch checks, with the same errors (batch 1), or what
+ * pgqrs_produce checks (batch 0), and makes the queue when it is missing; stores
+ * nothing. PGQRS_RESULT_JSON: {"schema": "public", "identity": "…", "make_queue": true}:
+ * where pgqrs_produce_tx is, in SQL, and its first and its last argument. */
+int32_t pgqrs_admit(pgqrs_store store, uint64_t op, const char *queue, size_t queue_length,
+                    const char *payloads, const uint64_t *lengths, uint64_t count, int32_t batch,
+                    int64_t delay_us);
+
+/* Gives deliveries, which are named as for pgqrs_archive, a lease that they share
+ * with no others, so that settling them in a transaction that stays open keeps
+ * nobody waiting. From then on the library keeps them alive no more, and they belong
+ * to the transaction; should that roll back, they may be settled by their old names
+ * until their vt has passed. PGQRS_RESULT_JSON: {"schema": "public", "identity": "…",
+ * "queue_id": 1, "leases": [...]}, one for each, 0 where it is not held; these and the ids are the
+ * arguments of pgqrs_archive_tx and pgqrs_delete_tx in SQL. */
+int32_t pgqrs_detach(pgqrs_store store, uint64_t op, int64_t queue_id, int64_t worker,
+                     const int64_t *leases, const int64_t *ids, uint64_t count);
+
 /* ---- workers and queues ---- */
 
 #define PGQRS_PRODUCER 1

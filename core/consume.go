@@ -165,15 +165,21 @@ func (l *consumeLoop) handle(m *Message, vt time.Duration) {
 		l.store.log.Error("a handler failed; its message is tried again", "queue", l.queue, "id", m.ID, "read_ct", m.ReadCount, "error", err)
 		key = settlement{verb: releasing, queueID: m.QueueID, by: vt}
 	}
+	delivery := backend.Delivery{Lease: m.Lease, ID: m.ID}
+	if leases := l.store.ledger.detached([]backend.Delivery{delivery}); leases != nil {
+		// A transaction of the handler settled it. Only if that was rolled back is
+		// there anything left to do, and it may be open still.
+		delivery.Lease, key.noWait = leases[0], true
+	}
 	l.answers <- struct{}{}
 	l.running.Add(1)
 	l.store.settles.add(key, &settling{
-		deliveries: []backend.Delivery{{Lease: m.Lease, ID: m.ID}},
+		deliveries: []backend.Delivery{delivery},
 		done: func(answers []backend.Extension, err error) {
 			defer func() { <-l.answers; l.running.Done() }()
 			if err != nil {
 				l.store.log.Error("the answer of a handler was not stored; its message comes again", "queue", l.queue, "id", m.ID, "error", err)
-			} else if !answers[0].Held {
+			} else if !answers[0].Held && !key.noWait {
 				l.store.log.Warn("the lease was lost while the handler ran; the message is delivered again", "queue", l.queue, "id", m.ID)
 			}
 		},

@@ -120,3 +120,25 @@ func (c *Consumer) Delete(ctx context.Context, id int64) (bool, error) {
 func (c *Consumer) DeleteMany(ctx context.Context, ids []int64) ([]bool, error) {
 	return c.store.Delete(ctx, c.byID(ids...))
 }
+
+// ArchiveTx moves a message to the archive inside the caller's transaction, as
+// Message.ArchiveTx does; false when it is not held.
+func (c *Consumer) ArchiveTx(ctx context.Context, tx Tx, id int64) (bool, error) {
+	return only(c.store.ArchiveTx(ctx, tx, c.byID(id)))
+}
+
+// ArchiveManyTx is ArchiveTx for many messages; one answer per id, in order.
+func (c *Consumer) ArchiveManyTx(ctx context.Context, tx Tx, ids []int64) ([]bool, error) {
+	return c.store.ArchiveTx(ctx, tx, c.byID(ids...))
+}
+
+// DeleteTx removes a message without a trace inside the caller's transaction, as
+// Message.DeleteTx does; false when it is not held.
+func (c *Consumer) DeleteTx(ctx context.Context, tx Tx, id int64) (bool, error) {
+	return only(c.store.DeleteTx(ctx, tx, c.byID(id)))
+}
+
+// DeleteManyTx is DeleteTx for many messages; one answer per id, in order.
+func (c *Consumer) DeleteManyTx(ctx context.Context, tx Tx, ids []int64) ([]bool, error) {
+	return c.store.DeleteTx(ctx, tx, c.byID(ids...))
+}

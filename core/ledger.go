@@ -22,6 +22,9 @@ type ledger struct {
 	streams map[int64]map[int64]struct{} // by queue: the workers of streams
 	queues  map[int64]int64              // by worker: its queue
 	sweepAt int                          // forget what expired when there are so many batches
+	// apart are deliveries that were detached, by message id (detach.go).
+	apart        map[int64]detached
+	sweepApartAt int
 }
 
 // A batch whose lease ended is remembered for a while, for it may still be
@@ -36,6 +39,7 @@ func newLedger() *ledger {
 	return &ledger{
 		batches: make(map[int64]*Batch), workers: make(map[int64]map[int64]*Batch),
 		streams: make(map[int64]map[int64]struct{}), queues: make(map[int64]int64), sweepAt: firstSweep,
+		apart: make(map[int64]detached), sweepApartAt: firstSweep,
 	}
 }
 
@@ -180,7 +184,7 @@ func (l *ledger) resolve(t Target) ([]backend.Delivery, int64) {
 		if d.Lease != 0 {
 			continue
 		}
-		resolved[i].Lease = newestLease(l.workers[t.WorkerID], d.ID)
+		resolved[i].Lease = max(newestLease(l.workers[t.WorkerID], d.ID), l.apartByID(t.WorkerID, queueID, d.ID))
 		if resolved[i].Lease != 0 {
 			continue
 		}

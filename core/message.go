@@ -41,6 +41,20 @@ func (m *Message) Delete(ctx context.Context) (bool, error) {
 	return m.settled(m.store.Delete(ctx, m.target()))
 }
 
+// ArchiveTx moves the message to the archive inside the caller's transaction (see
+// Tx), which must be READ COMMITTED: true says that it is archived if that commits.
+// When it rolls back, the message is leased until VT as before, but a consume loop
+// keeps it no more, and settles it as the handler's answer says.
+func (m *Message) ArchiveTx(ctx context.Context, tx Tx) (bool, error) {
+	return only(m.store.ArchiveTx(ctx, tx, m.target()))
+}
+
+// DeleteTx removes the message without a trace, inside the caller's transaction;
+// otherwise like ArchiveTx.
+func (m *Message) DeleteTx(ctx context.Context, tx Tx) (bool, error) {
+	return only(m.store.DeleteTx(ctx, tx, m.target()))
+}
+
 // Release makes the message ready again delay after now.
 func (m *Message) Release(ctx context.Context, delay time.Duration) (bool, error) {
 	return m.settled(m.store.Release(ctx, m.target(), delay))

@@ -35,7 +35,28 @@ func (p *Producer) Enqueue(ctx context.Context, v any) (*Message, error) {
 
 // EnqueueDelayed is Enqueue of a message that is ready that many seconds from now.
 func (p *Producer) EnqueueDelayed(ctx context.Context, v any, seconds float64) (*Message, error) {
-	all, err := p.enqueue(ctx, []any{v}, seconds)
+	return first(p.enqueue(ctx, p.store.ProduceBatch, []any{v}, seconds))
+}
+
+// EnqueueTx is Enqueue inside the caller's transaction (see Tx): the message is
+// there when it commits.
+func (p *Producer) EnqueueTx(ctx context.Context, tx Tx, v any) (*Message, error) {
+	return p.EnqueueDelayedTx(ctx, tx, v, 0)
+}
+
+// EnqueueDelayedTx is EnqueueDelayed inside the caller's transaction. The seconds
+// count from now, not from the commit.
+func (p *Producer) EnqueueDelayedTx(ctx context.Context, tx Tx, v any, seconds float64) (*Message, error) {
+	return first(p.enqueue(ctx, p.store.producingIn(tx), []any{v}, seconds))
+}
+
+// BatchEnqueueTx is BatchEnqueue inside the caller's transaction.
+func (p *Producer) BatchEnqueueTx(ctx context.Context, tx Tx, values []any) ([]*Message, error) {
+	return p.enqueue(ctx, p.store.producingIn(tx), values, 0)
+}
+
+// first takes the one message of a call with one value.
+func first(all []*Message, err error) (*Message, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -45,15 +66,16 @@ func (p *Producer) EnqueueDelayed(ctx context.Context, v any, seconds float64) (
 // BatchEnqueue stores all values in one transaction, or none; the messages come
 // back in the order of the values. An Error's Index names the bad one.
 func (p *Producer) BatchEnqueue(ctx context.Context, values []any) ([]*Message, error) {
-	return p.enqueue(ctx, values, 0)
+	return p.enqueue(ctx, p.store.ProduceBatch, values, 0)
 }
 
-func (p *Producer) enqueue(ctx context.Context, values []any, seconds float64) ([]*Message, error) {
+func (p *Producer) enqueue(ctx context.Context, produce producing, values []any, seconds float64) ([]*Message, error) {
 	payloads, err := encodePayloads(values)
 	if err != nil {
 		return nil, err
 	}
-	ids, err := p.store.ProduceBatch(ctx, p.queue, payloads, ProduceOptions{Delay: fromSeconds(seconds), WorkerID: p.worker.ID})
+	options := ProduceOptions{Delay: fromSeconds(seconds), WorkerID: p.worker.ID}
+	ids, err := produce(ctx, p.queue, payloads, options)
 	if err != nil {
 		return nil, err
 	}
@@ -110,11 +132,21 @@ func (b *EnqueueBuilder) Delay(seconds float64) *EnqueueBuilder { b.seconds = se
 // Execute stores all messages in one transaction, or none, and returns their ids.
 // A single message is stored together with others that are in flight.
 func (b *EnqueueBuilder) Execute(ctx context.Context, s *Store) ([]int64, error) {
+	return b.execute(ctx, s.ProduceBatch)
+}
+
+// ExecuteTx is Execute inside the caller's transaction (see Tx): the messages are
+// there when it commits.
+func (b *EnqueueBuilder) ExecuteTx(ctx context.Context, s *Store, tx Tx) ([]int64, error) {
+	return b.execute(ctx, s.producingIn(tx))
+}
+
+func (b *EnqueueBuilder) execute(ctx context.Context, produce producing) ([]int64, error) {
 	payloads, err := encodePayloads(b.values)
 	if err != nil {
 		return nil, err
 	}
-	return s.ProduceBatch(ctx, b.queue, payloads, ProduceOptions{Delay: fromSeconds(b.seconds)})
+	return produce(ctx, b.queue, payloads, ProduceOptions{Delay: fromSeconds(b.seconds)})
 }
 
 // fromSeconds keeps what is out of range out of range.

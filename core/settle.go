@@ -23,6 +23,7 @@ type settlement struct {
 	undelivered bool          // releasing
 	by          time.Duration // releasing: the delay; extending: how long
 	mode        backend.ExtendMode
+	noWait      bool // not for transactions that are open
 }
 
 // settling is one call on its way.
@@ -134,14 +135,14 @@ func (s *Store) settleOnce(key settlement, deliveries []backend.Delivery, lost [
 	var err error
 	switch key.verb {
 	case archiving:
-		outcomes, err = s.backend.MessageArchive(s.ctx, &backend.MessageArchiveParams{QueueID: key.queueID, Deliveries: deliveries, Again: lost != nil})
+		outcomes, err = s.backend.MessageArchive(s.ctx, &backend.MessageArchiveParams{QueueID: key.queueID, Deliveries: deliveries, Again: lost != nil, NoWait: key.noWait})
 	case deleting:
-		outcomes, err = s.backend.MessageDelete(s.ctx, &backend.MessageDeleteParams{QueueID: key.queueID, Deliveries: deliveries})
+		outcomes, err = s.backend.MessageDelete(s.ctx, &backend.MessageDeleteParams{QueueID: key.queueID, Deliveries: deliveries, NoWait: key.noWait})
 	case releasing:
 		outcomes, err = s.backend.MessageRelease(s.ctx, &backend.MessageReleaseParams{
-			QueueID: key.queueID, Deliveries: deliveries, Undelivered: key.undelivered, Delay: key.by})
+			QueueID: key.queueID, Deliveries: deliveries, Undelivered: key.undelivered, Delay: key.by, NoWait: key.noWait})
 	case extending:
-		return s.backend.MessageExtend(s.ctx, &backend.MessageExtendParams{QueueID: key.queueID, Deliveries: deliveries, By: key.by, Mode: key.mode})
+		return s.backend.MessageExtend(s.ctx, &backend.MessageExtendParams{QueueID: key.queueID, Deliveries: deliveries, By: key.by, Mode: key.mode, NoWait: key.noWait})
 	}
 	if err != nil {
 		return nil, err

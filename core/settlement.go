@@ -105,6 +105,10 @@ func (s *Store) SettleAsync(what Settlement, t Target, done func([]backend.Exten
 		return
 	}
 	deliveries, queueID := s.ledger.resolve(t)
+	if leases := s.ledger.detached(deliveries); leases != nil {
+		s.settleApart(settlement{verb: what.verb, by: what.by, queueID: queueID}, deliveries, leases, done)
+		return
+	}
 	known := make([]backend.Delivery, 0, len(deliveries))
 	for _, d := range deliveries {
 		if d.Lease > 0 && queueID != 0 { // else: nobody here holds such a message

@@ -240,6 +240,8 @@ def main() -> int:
     print("testing pgqrs on PostgreSQL", " and ".join(f"{s.version} in {s.bin}" for s in postgres))
     if "valgrind" not in c_modes():
         print("the C programs run without valgrind, which is not installed (make deps)")
+    if not shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin"):
+        print("tx= is tested without a pooler: pgbouncer is not installed (make deps)")
     sys.stdout.flush()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         results = list(pool.map(run, steps(postgres)))

@@ -1,4 +1,5 @@
 /* Settling: an answer per delivery, of this very lease. */
+#include <stdlib.h>
 #include <time.h>
 
 #include "harness.h"
@@ -62,6 +63,38 @@ static void archive_delete_and_release_answer_for_each_delivery(void) {
   close_store(store);
 }
 
+/* Waits for JSON, which must begin like that and hold that; frees it. On memory://
+ * there are no transactions: then PGQRS_INVALID. */
+static void json(uint64_t op, const char *begin, const char *within) {
+  pgqrs_completion c = await(store, op);
+  if (!getenv("PGQRS_TEST_DSN") || !*getenv("PGQRS_TEST_DSN")) {
+    CHECK(c.status == PGQRS_INVALID);
+  } else {
+    CHECK(c.status == PGQRS_OK && c.kind == PGQRS_RESULT_JSON);
+    CHECK(strncmp(c.data, begin, strlen(begin)) == 0 && strstr(c.data, within), "%s", (char *)c.data);
+  }
+  pgqrs_free(c.data);
+}
+
+static void what_a_transaction_needs_is_said_and_done_beforehand(void) {
+  start(2);
+  const uint64_t lengths[2] = {1, 8};
+  uint64_t op = fresh_op();
+  CHECK(pgqrs_admit(store, op, queue, strlen(queue), "1\"\\u00fc\"", lengths, 2, 1, 0) == PGQRS_OK);
+  json(op, "{\"identity\":\"", ",\"make_queue\":true}");
+  pgqrs_batch *b = dequeue(store, worker, 2, 0);
+  b->delivered = 2;
+  int64_t leases[2] = {b->lease, b->lease + 1}, ids[2] = {b->messages[0].id, b->messages[1].id};
+  op = fresh_op();
+  CHECK(pgqrs_detach(store, op, b->queue_id, 0, leases, ids, 2) == PGQRS_OK);
+  json(op, "{\"identity\":\"", ",0]}"); /* the second is of another lease */
+  op = fresh_op();
+  CHECK(pgqrs_archive(store, op, b->queue_id, 0, leases, ids, 1) == PGQRS_OK);
+  answers(op, "1"); /* no transaction has it */
+  pgqrs_batch_free(b);
+  close_store(store);
+}
+
 static void id_alone_names_the_newest_delivery_to_its_worker(void) {
   start(2);
   int64_t other = register_consumer(store, queue);
@@ -120,6 +153,7 @@ static void freed_batch_gives_back_what_was_not_delivered(void) {
 
 int main(void) {
   RUN(archive_delete_and_release_answer_for_each_delivery);
+  RUN(what_a_transaction_needs_is_said_and_done_beforehand);
   RUN(id_alone_names_the_newest_delivery_to_its_worker);
   RUN(extend_answers_the_new_end_of_each_lease);
   RUN(freed_batch_gives_back_what_was_not_delivered);

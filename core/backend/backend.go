@@ -38,6 +38,7 @@ type Backend interface {
 	QueueBackend
 	WorkerBackend
 	MessageBackend
+	TransactionBackend
 	ListenerBackend
 }
 

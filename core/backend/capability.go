@@ -7,4 +7,6 @@ type Capabilities struct {
 	Durable bool
 	// Shared: other processes reach the same queues.
 	Shared bool
+	// Transactions: works inside a transaction of the caller (TransactionBackend).
+	Transactions bool
 }

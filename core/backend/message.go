@@ -78,11 +78,14 @@ const (
 
 // MessageArchiveParams names deliveries to archive. Again says that an earlier
 // call with these deliveries may have been carried out though its answer was
-// lost: then the backend looks up what the first try did.
+// lost: then the backend looks up what the first try did. NoWait, here and in the
+// other settling operations: deliveries that an open transaction is settling
+// (MessageArchiveTx) are not waited for, but NotHeld.
 type MessageArchiveParams struct {
 	QueueID    int64
 	Deliveries []Delivery
 	Again      bool
+	NoWait     bool
 	At         time.Time
 }
 
@@ -90,6 +93,7 @@ type MessageArchiveParams struct {
 type MessageDeleteParams struct {
 	QueueID    int64
 	Deliveries []Delivery
+	NoWait     bool
 	At         time.Time
 }
 
@@ -102,6 +106,7 @@ type MessageReleaseParams struct {
 	Deliveries  []Delivery
 	Undelivered bool
 	Delay       time.Duration
+	NoWait      bool
 	At          time.Time
 }
 
@@ -121,6 +126,7 @@ type MessageExtendParams struct {
 	Deliveries []Delivery
 	By         time.Duration
 	Mode       ExtendMode
+	NoWait     bool
 	At         time.Time
 }
 

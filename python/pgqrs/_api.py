@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Generator, Iterable
 from types import TracebackType
 from typing import Any
 
-from . import _codec, _types
+from . import _codec, _transaction, _types
 from ._admin import Admin
 from ._config import Config, dsn_or_environment
 from ._consume import Run
@@ -124,26 +124,44 @@ def consumer(source: Admin | Store, queue: str, hostname: str, port: int) -> Con
     return Consumer(source, queue, hostname, port)
 
 
-async def produce(store: Store, queue: str, payload: Any, *, delay_seconds: float = 0) -> int:
+async def produce(
+    store: Store, queue: str, payload: Any, *, delay_seconds: float = 0, tx: object = None
+) -> int:
     """Stores one message and returns its id; it is committed then. The queue is
     made on first use. Calls that are in flight together are stored together, each
-    with its own id or its own error."""
+    with its own id or its own error.
+
+    With tx, a connection or session of the caller to the same database, it is
+    stored in the transaction that is open there: visible when that commits, gone
+    when it rolls back. docs/transactions.md tells which libraries are known.
+    """
     link = _open(store)._link
     name = _types.queue_name(queue)
     delay_us = _types.delay_us(delay_seconds)
-    number: int = await link.call(link.native.produce, name, _codec.encode(payload), delay_us, 0)
+    text = _codec.encode(payload)
+    if tx is not None:
+        return (await _transaction.produce(link, tx, name, [text], delay_us, batch=False))[0]
+    number: int = await link.call(link.native.produce, name, text, delay_us, 0)
     return number
 
 
 async def produce_batch(
-    store: Store, queue: str, payloads: Iterable[Any], *, delay_seconds: float = 0
+    store: Store,
+    queue: str,
+    payloads: Iterable[Any],
+    *,
+    delay_seconds: float = 0,
+    tx: object = None,
 ) -> list[int]:
     """Stores all payloads or none, in one transaction, and returns their ids in
-    order. An error names the index of the bad payload."""
+    order. An error names the index of the bad payload. With tx, in the caller's
+    transaction, as produce() does."""
     link = _open(store)._link
     name = _types.queue_name(queue)
     delay_us = _types.delay_us(delay_seconds)
     texts = await _codec.encode_all(payloads)
+    if tx is not None:
+        return await _transaction.produce(link, tx, name, texts, delay_us, batch=True)
     if not texts:
         return []
     ids: list[int] = await link.call(link.native.produce_batch, name, texts, delay_us, 0)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from time import monotonic_ns
 from typing import Any
 
-from . import _types
+from . import _transaction, _types
 from ._message import Lease, Message
 from ._native import Deliveries, NativeBatch, NativeStore, status
 from ._stream import DELIVER_BY_NS, DELIVERED, VT_US
@@ -70,36 +70,47 @@ class Consumer(Worker):
         by_us = _types.extension_us(seconds)
         return bool((await self._by_id(_extend_vt, [message_id], by_us))[0])
 
-    async def archive(self, message_id: int) -> bool:
-        """Moves it to the archive. False: it is not ours any more."""
-        return (await self.archive_batch([message_id]))[0]
+    async def archive(self, message_id: int, *, tx: object = None) -> bool:
+        """Moves it to the archive. False: it is not ours any more. With tx, in the
+        caller's transaction, as Message.archive() does."""
+        return (await self.archive_batch([message_id], tx=tx))[0]
 
-    async def delete(self, message_id: int) -> bool:
-        """Removes it without a trace. False: it is not ours any more."""
-        return (await self.delete_batch([message_id]))[0]
+    async def delete(self, message_id: int, *, tx: object = None) -> bool:
+        """Removes it without a trace. False: it is not ours any more. With tx, in
+        the caller's transaction, as Message.archive() does."""
+        return (await self.delete_batch([message_id], tx=tx))[0]
 
-    async def archive_batch(self, message_ids: Iterable[int]) -> list[bool]:
+    async def archive_batch(self, message_ids: Iterable[int], *, tx: object = None) -> list[bool]:
         """Like archive(), for many: one answer per id, in order."""
+        if tx is not None:
+            return await self._settle_in(tx, "archive", message_ids)
         answers: list[bool] = await self._by_id(_archive, message_ids)
         return answers
 
-    async def archive_many(self, message_ids: Iterable[int]) -> list[bool]:
+    async def archive_many(self, message_ids: Iterable[int], *, tx: object = None) -> list[bool]:
         """Another name of archive_batch()."""
-        return await self.archive_batch(message_ids)
+        return await self.archive_batch(message_ids, tx=tx)
 
-    async def delete_batch(self, message_ids: Iterable[int]) -> list[bool]:
+    async def delete_batch(self, message_ids: Iterable[int], *, tx: object = None) -> list[bool]:
         """Like delete(), for many: one answer per id, in order."""
+        if tx is not None:
+            return await self._settle_in(tx, "delete", message_ids)
         answers: list[bool] = await self._by_id(_delete, message_ids)
         return answers
 
-    async def delete_many(self, message_ids: Iterable[int]) -> list[bool]:
+    async def delete_many(self, message_ids: Iterable[int], *, tx: object = None) -> list[bool]:
         """Another name of delete_batch()."""
-        return await self.delete_batch(message_ids)
+        return await self.delete_batch(message_ids, tx=tx)
 
     async def release_messages(self, message_ids: Iterable[int]) -> int:
         """Gives messages back, ready at once for anyone; how many were still ours."""
         answers: list[bool] = await self._by_id(_release, message_ids, 0)
         return sum(answers)
+
+    async def _settle_in(self, tx: object, verb: str, message_ids: Iterable[int]) -> list[bool]:
+        ids = _types.message_ids(message_ids)
+        link = await self._registered()
+        return await _transaction.settle(link, tx, verb, 0, self._worker_id, Deliveries(None, ids))
 
     async def _by_id(
         self,

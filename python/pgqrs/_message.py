@@ -6,7 +6,7 @@ from array import array
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from . import _types
+from . import _transaction, _types
 from ._codec import decode
 from ._link import Link
 from ._moment import moment
@@ -41,18 +41,32 @@ class Message:
     message was given to somebody again, or because it was settled already.
     """
 
-    __slots__ = ("_consumer", "_header", "_lease", "_payload", "_text", "_vt_us", "id", "settled")
+    __slots__ = (
+        "_consumer",
+        "_header",
+        "_lease",
+        "_payload",
+        "_text",
+        "_vt_us",
+        "handed_over",
+        "id",
+        "settled",
+    )
 
     id: int
     """Unique in the database."""
     settled: bool
     """Whether archive(), delete() or release() of this object have had an answer."""
+    handed_over: bool
+    """Whether archive() or delete() were called with tx: then it is settled if that
+    transaction commits."""
 
     def __init__(
         self, consumer: Consumer, lease: Lease, header: Header, text: bytes, vt_us: int
     ) -> None:
         self.id = header[0]
         self.settled = False
+        self.handed_over = False
         self._consumer = consumer
         self._lease = lease
         self._header = header
@@ -107,12 +121,24 @@ class Message:
         """A Consumer that may settle this message by its id."""
         return self._consumer
 
-    async def archive(self) -> bool:
-        """Moves it to the archive. False: it is not ours any more."""
+    async def archive(self, *, tx: object = None) -> bool:
+        """Moves it to the archive. False: it is not ours any more.
+
+        With tx, a connection or session of the caller to the same database, it is
+        archived in the transaction that is open there, which must be READ
+        COMMITTED. From then on the message belongs to that transaction: its lease
+        is kept alive no more, and is as before when that rolls back. Inside
+        consume() what the handler returns then counts, as if it had not been
+        called."""
+        if tx is not None:
+            return await self._settle_in(tx, "archive")
         return await self._settle(self._lease.link.native.archive)
 
-    async def delete(self) -> bool:
-        """Removes it without a trace. False: it is not ours any more."""
+    async def delete(self, *, tx: object = None) -> bool:
+        """Removes it without a trace. False: it is not ours any more. With tx, in
+        the caller's transaction, as archive() does."""
+        if tx is not None:
+            return await self._settle_in(tx, "delete")
         return await self._settle(self._lease.link.native.delete)
 
     async def release(self, delay_seconds: float = 0) -> bool:
@@ -131,6 +157,14 @@ class Message:
         if moments[0]:
             self._vt_us = moments[0]
         return bool(moments[0])
+
+    async def _settle_in(self, tx: object, verb: str) -> bool:
+        lease = self._lease
+        self.handed_over = True
+        answers = await _transaction.settle(
+            lease.link, tx, verb, lease.queue_id, 0, self._deliveries()
+        )
+        return answers[0]
 
     async def _settle(self, operation: Any, *options: int) -> bool:
         lease = self._lease

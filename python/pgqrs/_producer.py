@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from . import _codec, _types
+from . import _codec, _transaction, _types
 from ._native import status
 from ._worker import Worker
 
@@ -16,29 +16,47 @@ class Producer(Worker):
 
     _role = status.PRODUCER
 
-    async def enqueue(self, payload: Any) -> int:
-        """Stores one message and returns its id; committed when it returns."""
-        return await self.enqueue_delayed(payload, 0)
+    async def enqueue(self, payload: Any, *, tx: object = None) -> int:
+        """Stores one message and returns its id; committed when it returns. With
+        tx, in the caller's transaction, as pgqrs.produce() does."""
+        return await self.enqueue_delayed(payload, 0, tx=tx)
 
-    async def enqueue_delayed(self, payload: Any, delay_seconds: float) -> int:
+    async def enqueue_delayed(
+        self, payload: Any, delay_seconds: float, *, tx: object = None
+    ) -> int:
         """Stores one message that becomes ready that many seconds from now (0 to
-        ten years), and returns its id."""
+        ten years), and returns its id. With tx, in the caller's transaction; the
+        seconds count from now, not from the commit."""
         delay_us = _types.delay_us(delay_seconds)
         text = _codec.encode(payload)
         link = await self._registered()
+        if tx is not None:
+            ids = await self._in_transaction(tx, [text], delay_us, batch=False)
+            return ids[0]
         number: int = await link.call(
             link.native.produce, self._name, text, delay_us, self._worker_id
         )
         return number
 
-    async def enqueue_batch(self, payloads: Iterable[Any]) -> list[int]:
+    async def enqueue_batch(self, payloads: Iterable[Any], *, tx: object = None) -> list[int]:
         """Stores all of them or none, in one transaction, and returns their ids
-        in order. An error names the index of the bad payload."""
+        in order. An error names the index of the bad payload. With tx, in the
+        caller's transaction."""
         link = await self._registered()
         texts = await _codec.encode_all(payloads)
+        if tx is not None:
+            return await self._in_transaction(tx, texts, 0, batch=True)
         if not texts:
             return []
         ids: list[int] = await link.call(
             link.native.produce_batch, self._name, texts, 0, self._worker_id
         )
         return ids
+
+    async def _in_transaction(
+        self, tx: object, texts: list[bytes], delay_us: int, *, batch: bool
+    ) -> list[int]:
+        link = await self._registered()
+        return await _transaction.produce(
+            link, tx, self._name, texts, delay_us, self._worker_id, batch=batch
+        )

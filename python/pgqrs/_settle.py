@@ -37,6 +37,7 @@ class Settler:
         self._queue_id = 0
         self._leases = array("q")
         self._ids = array("q")
+        self._handed_over: set[int] = set()  # ids; their answers do not matter
         self._busy = False
         self._waiters: list[asyncio.Future[None]] = []
 
@@ -45,6 +46,8 @@ class Settler:
         self._queue_id = message.queue_id
         self._leases.append(message.lease)
         self._ids.append(message.id)
+        if message.handed_over:
+            self._handed_over.add(message.id)
         if not self._busy:
             # Not at once: what ends in the same turn of the loop goes along.
             self._busy = True
@@ -90,8 +93,16 @@ class Settler:
         if error := answers.exception():
             self._failed(deliveries, error)
         elif not all(answers.result()):
-            held = zip(deliveries.ids, answers.result(), strict=True)
-            lost = [message_id for message_id, answer in held if not answer]
+            self._warn(deliveries, answers.result())
+        if self._handed_over:
+            self._handed_over.difference_update(deliveries.ids)
+        self._flush()
+
+    def _warn(self, deliveries: Deliveries, answers: list[bool]) -> None:
+        """Tells what was lost. False is right for what a transaction has settled."""
+        held = zip(deliveries.ids, answers, strict=True)
+        lost = [number for number, answer in held if not answer and number not in self._handed_over]
+        if lost:
             logger.warning(
                 "%d handled messages were not %s, because their lease was no longer ours; they may "
                 "be handled again: %s",
@@ -99,7 +110,6 @@ class Settler:
                 self._done,
                 _some(lost),
             )
-        self._flush()
 
     def _failed(self, deliveries: Deliveries, error: BaseException) -> None:
         logger.error(

@@ -21,6 +21,8 @@ type Core interface {
 	SettleAsync(what pgqrs.Settlement, t pgqrs.Target, done func([]backend.Extension, error))
 	// Administered is what requests are carried out on (request.go).
 	Administered() *pgqrs.Store
+	Admit(ctx context.Context, queue string, payloads [][]byte, o pgqrs.ProduceOptions, batch bool) (*pgqrs.Admission, error)
+	Detach(ctx context.Context, t pgqrs.Target) (*pgqrs.Detachment, error)
 	Close(ctx context.Context) error
 }
 

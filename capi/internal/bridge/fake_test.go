@@ -80,6 +80,14 @@ func (f *fakeCore) ProduceAsync(ctx context.Context, queue string, payload []byt
 	context.AfterFunc(ctx, func() { done(0, context.Cause(ctx)) })
 }
 
+func (f *fakeCore) Admit(_ context.Context, queue string, _ [][]byte, _ pgqrs.ProduceOptions, batch bool) (*pgqrs.Admission, error) {
+	return &pgqrs.Admission{Identity: queue, Schema: "s", MakeQueue: batch}, nil
+}
+
+func (f *fakeCore) Detach(_ context.Context, t pgqrs.Target) (*pgqrs.Detachment, error) {
+	return &pgqrs.Detachment{Identity: "here", Schema: "s", QueueID: t.QueueID, Deliveries: t.Deliveries}, nil
+}
+
 func (f *fakeCore) ProduceBatch(ctx context.Context, _ string, payloads [][]byte, _ pgqrs.ProduceOptions) ([]int64, error) {
 	if f.batch != nil {
 		return f.batch(ctx, payloads)

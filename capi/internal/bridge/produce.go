@@ -53,11 +53,7 @@ func (s *Store) ProduceBatch(number uint64, queue, text []byte, lengths []uint64
 		return refusal
 	}
 	name := string(queue)
-	rest := bytes.Clone(text)
-	payloads := make([][]byte, len(lengths))
-	for i, n := range lengths {
-		payloads[i], rest = rest[:n:n], rest[n:]
-	}
+	payloads := copied(text, lengths)
 	return s.perform(number, func(ctx context.Context) (Completion, error) {
 		panicOnCommand(name)
 		ids, err := s.core.ProduceBatch(ctx, name, payloads, options)
@@ -66,6 +62,17 @@ func (s *Store) ProduceBatch(number uint64, queue, text []byte, lengths []uint64
 		}
 		return s.library.encodeNumbers(ResultIDs, ids)
 	})
+}
+
+// copied cuts the payloads, in memory of their own, out of the text that they
+// stand in.
+func copied(text []byte, lengths []uint64) [][]byte {
+	rest := bytes.Clone(text)
+	payloads := make([][]byte, len(lengths))
+	for i, n := range lengths {
+		payloads[i], rest = rest[:n:n], rest[n:]
+	}
+	return payloads
 }
 
 func produceOptions(delayMicros, worker int64) (pgqrs.ProduceOptions, *Refusal) {

@@ -98,7 +98,7 @@ func (s *schedule) submit(thread int, random *rand.Rand) {
 	for i := range operations {
 		number := uint64(thread*operations + i)
 		var refusal *Refusal
-		switch random.IntN(7) {
+		switch random.IntN(9) {
 		case 0, 1:
 			refusal = s.store.Produce(number, []byte("q"), []byte("1"), 0, 0)
 		case 2:
@@ -113,6 +113,10 @@ func (s *schedule) submit(thread int, random *rand.Rand) {
 				streams = append(streams, st)
 			}
 		case 6:
+			refusal = s.store.Admit(number, []byte("q"), []byte("12"), []uint64{1, 1}, 1, 0)
+		case 7:
+			refusal = s.store.Detach(number, Target{QueueID: 1, Leases: []int64{1}, IDs: []int64{1}})
+		case 8:
 			s.store.Cancel(uint64(random.IntN(submitters * operations)))
 			continue
 		}
@@ -228,6 +232,14 @@ func (c *randomCore) ProduceAsync(ctx context.Context, _ string, _ []byte, _ pgq
 		return
 	}
 	c.async(func() { done(1, c.chance(ctx)) }, func(err error) { done(0, err) })
+}
+
+func (c *randomCore) Admit(ctx context.Context, _ string, _ [][]byte, _ pgqrs.ProduceOptions, _ bool) (*pgqrs.Admission, error) {
+	return &pgqrs.Admission{}, c.chance(ctx)
+}
+
+func (c *randomCore) Detach(ctx context.Context, t pgqrs.Target) (*pgqrs.Detachment, error) {
+	return &pgqrs.Detachment{Deliveries: t.Deliveries}, c.chance(ctx)
 }
 
 func (c *randomCore) ProduceBatch(ctx context.Context, _ string, payloads [][]byte, _ pgqrs.ProduceOptions) ([]int64, error) {

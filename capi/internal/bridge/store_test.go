@@ -90,6 +90,25 @@ func TestRegisterAnswersJSON(t *testing.T) {
 	refused(t, p.store.Register(2, 3, []byte("q"), nil, 80), StatusBadArgument)
 }
 
+func TestAdmitAndDetachAnswerWhatATransactionNeeds(t *testing.T) {
+	p := connected(t, &fakeCore{})
+	accepted(t, p.store.Admit(1, []byte("q"), []byte("123"), []uint64{1, 2}, 1, 0))
+	c := p.wait(1)
+	if got := string(content(c.Data, int(c.Value))); got != `{"identity":"q","schema":"s","make_queue":true}` {
+		t.Error(got)
+	}
+	p.library.discard(c)
+	accepted(t, p.store.Detach(2, Target{QueueID: 3, Leases: []int64{5, 6}, IDs: []int64{1, 2}}))
+	c = p.wait(2)
+	if got := string(content(c.Data, int(c.Value))); got != `{"identity":"here","schema":"s","queue_id":3,"leases":[5,6]}` {
+		t.Error(got)
+	}
+	p.library.discard(c)
+	refused(t, p.store.Admit(3, nil, nil, nil, 2, 0), StatusBadArgument)
+	refused(t, p.store.Admit(3, nil, nil, nil, 0, -1), StatusBadArgument)
+	refused(t, p.store.Detach(3, Target{IDs: []int64{1}}), StatusBadArgument)
+}
+
 func TestDequeueAnswersABatchOrNothing(t *testing.T) {
 	keeper := &fakeKeeper{}
 	full := true

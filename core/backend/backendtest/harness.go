@@ -55,6 +55,7 @@ func Exercise(t *testing.T, h Harness) {
 		{"settle", settleTests},
 		{"release", releaseTests},
 		{"extend", extendTests},
+		{"transaction", transactionTests},
 		{"poison", poisonTests},
 		{"record", recordTests},
 		{"merge", mergeTests},

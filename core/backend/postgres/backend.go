@@ -55,6 +55,7 @@ type queries struct {
 	QueueDelete, QueuePurgeBound, QueuePurge, QueuePurgeDone, QueueMerge                         string
 	WorkerRegister, WorkerStop                                                                   string
 	MessageProduce, MessageDequeue, MessageArchive, MessageDelete, MessageExtend, MessageRelease string
+	MessageProduceTx, MessageDetach, MessageFreeLeases, MessageArchiveTx, MessageDeleteTx        string
 	MessageGet, MessageCount                                                                     string
 	ListenerOpen, ListenerSleep, ListenerTest, QueueNotify                                       string
 }
@@ -141,7 +142,7 @@ func hasAtInPath(dsn string) bool {
 
 // Capabilities implements backend.Backend.
 func (b *Backend) Capabilities() backend.Capabilities {
-	return backend.Capabilities{Durable: true, Shared: true}
+	return backend.Capabilities{Durable: true, Shared: true, Transactions: true}
 }
 
 // Identity implements backend.Backend: the UUID that the schema got when it was

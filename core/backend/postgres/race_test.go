@@ -9,9 +9,8 @@ type raceTest struct {
 }
 
 // TestRaces forces the schedules in which a queue on spans can go wrong, rule by
-// rule; the rules stand above the tables. Two have no test because there is no
-// such operation yet: acknowledging in the caller's transaction, where the message
-// must be split off beforehand, and dropping old partitions of the log.
+// rule; the rules stand above the tables. One has no test because there is no such
+// operation yet: dropping old partitions of the log.
 func TestRaces(t *testing.T) {
 	f := newBench(t)
 	for _, rule := range []struct {
@@ -27,6 +26,7 @@ func TestRaces(t *testing.T) {
 		{"queue", queueRaces},
 		{"durability", durabilityRaces},
 		{"lost answers", lostAnswerRaces},
+		{"transaction", transactionRaces},
 		{"low watermark", watermarkRaces},
 		{"wake-up", wakeUpRaces},
 	} {

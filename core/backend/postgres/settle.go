@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pgqrs/pgqrs/core/backend"
 )
@@ -55,8 +56,9 @@ func pieces(spans []span) [][]span {
 // answer is a span that was settled, and how.
 type answer struct {
 	span
-	before bool
-	vt     time.Time
+	before   bool
+	vt       time.Time
+	detached int64 // the new lease
 }
 
 // find returns the answer that has a delivery, nil when none has. answers are
@@ -71,29 +73,39 @@ func find(answers []answer, d backend.Delivery) *answer {
 	return nil
 }
 
+// settling is a settling function and what goes with it. rest are its parameters
+// behind the spans; extra says where in an answer its columns behind the first three
+// go.
+type settling struct {
+	twice  repeatable
+	noWait bool
+	sql    string
+	rest   []any
+	extra  func(*answer) []any
+}
+
 // settle runs a settling function on deliveries and returns its answers, sorted.
-// rest are the function's parameters behind the spans; extra says where in an
-// answer its columns behind the first three go.
-func (b *Backend) settle(ctx context.Context, twice repeatable, sql string, queueID int64, deliveries []backend.Delivery,
-	rest []any, extra func(*answer) []any) ([]answer, error) {
+func (b *Backend) settle(ctx context.Context, queueID int64, deliveries []backend.Delivery, f settling) ([]answer, error) {
 	var answers []answer
 	if len(deliveries) == 0 {
 		return nil, nil
 	}
 	for i, piece := range pieces(spansOf(deliveries)) {
-		var leases, los, his []int64
-		for _, s := range piece {
-			leases, los, his = append(leases, s.lease), append(los, s.lo), append(his, s.hi)
-		}
 		var got []answer
-		err := b.transact(ctx, twice, sql, append([]any{queueID, leases, los, his}, rest...), func(rows pgx.Rows) error {
+		read := func(rows pgx.Rows) error {
 			got = got[:0] // of a try that was rolled back
 			var a answer
 			return each(rows, func() error {
 				got = append(got, a)
 				return nil
-			}, append([]any{&a.lease, &a.lo, &a.hi}, extra(&a)...)...)
-		})
+			}, append([]any{&a.lease, &a.lo, &a.hi}, f.extra(&a)...)...)
+		}
+		var err error
+		if f.noWait {
+			err = b.settleFree(ctx, queueID, piece, f, read)
+		} else {
+			err = b.transact(ctx, f.twice, f.sql, f.arguments(queueID, piece), read)
+		}
 		if err != nil {
 			return nil, partly(err, i > 0)
 		}
@@ -103,6 +115,39 @@ func (b *Backend) settle(ctx context.Context, twice repeatable, sql string, queu
 		return cmp.Or(cmp.Compare(a.lease, b.lease), cmp.Compare(a.hi, b.hi))
 	})
 	return answers, nil
+}
+
+func (f settling) arguments(queueID int64, piece []span) []any {
+	var leases, los, his []int64
+	for _, s := range piece {
+		leases, los, his = append(leases, s.lease), append(los, s.lo), append(his, s.hi)
+	}
+	return append([]any{queueID, leases, los, his}, f.rest...)
+}
+
+// settleFree settles those spans whose lease no open transaction is settling.
+func (b *Backend) settleFree(ctx context.Context, queueID int64, piece []span, f settling, read func(pgx.Rows) error) error {
+	return b.do(ctx, f.twice, func(ctx context.Context, c *pgxpool.Conn) error {
+		return pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+			leases := make([]int64, len(piece))
+			for i, s := range piece {
+				leases[i] = s.lease
+			}
+			rows, err := tx.Query(ctx, b.sql.MessageFreeLeases, leases)
+			if err != nil {
+				return err
+			}
+			free, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+			if err != nil {
+				return err
+			}
+			left := slices.DeleteFunc(slices.Clone(piece), func(s span) bool { return !slices.Contains(free, s.lease) })
+			if rows, err = tx.Query(ctx, f.sql, f.arguments(queueID, left)...); err != nil {
+				return err
+			}
+			return read(rows)
+		})
+	})
 }
 
 // partly adds to an error that earlier pieces were committed.
@@ -130,8 +175,10 @@ func none(*answer) []any { return nil }
 
 // MessageArchive implements backend.MessageBackend.
 func (b *Backend) MessageArchive(ctx context.Context, p *backend.MessageArchiveParams) ([]backend.Outcome, error) {
-	answers, err := b.settle(ctx, false, b.sql.MessageArchive, p.QueueID, p.Deliveries, []any{p.Again, moment(p.At)},
-		func(a *answer) []any { return []any{&a.before} })
+	answers, err := b.settle(ctx, p.QueueID, p.Deliveries, settling{
+		noWait: p.NoWait, sql: b.sql.MessageArchive, rest: []any{p.Again, moment(p.At)},
+		extra: func(a *answer) []any { return []any{&a.before} },
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +201,7 @@ func (b *Backend) MessageArchive(ctx context.Context, p *backend.MessageArchiveP
 
 // MessageDelete implements backend.MessageBackend.
 func (b *Backend) MessageDelete(ctx context.Context, p *backend.MessageDeleteParams) ([]backend.Outcome, error) {
-	answers, err := b.settle(ctx, false, b.sql.MessageDelete, p.QueueID, p.Deliveries, nil, none)
+	answers, err := b.settle(ctx, p.QueueID, p.Deliveries, settling{noWait: p.NoWait, sql: b.sql.MessageDelete, extra: none})
 	if err != nil {
 		return nil, err
 	}
@@ -168,8 +215,9 @@ func (b *Backend) MessageRelease(ctx context.Context, p *backend.MessageReleaseP
 		b.marks.of(p.QueueID).lower()
 		defer b.marks.of(p.QueueID).lower()
 	}
-	answers, err := b.settle(ctx, false, b.sql.MessageRelease, p.QueueID, p.Deliveries,
-		[]any{p.Undelivered, p.Delay, moment(p.At)}, none)
+	answers, err := b.settle(ctx, p.QueueID, p.Deliveries, settling{
+		noWait: p.NoWait, sql: b.sql.MessageRelease, rest: []any{p.Undelivered, p.Delay, moment(p.At)}, extra: none,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -179,8 +227,10 @@ func (b *Backend) MessageRelease(ctx context.Context, p *backend.MessageReleaseP
 // MessageExtend implements backend.MessageBackend.
 func (b *Backend) MessageExtend(ctx context.Context, p *backend.MessageExtendParams) ([]backend.Extension, error) {
 	keep := p.Mode == backend.ExtendKeep
-	answers, err := b.settle(ctx, repeatable(keep), b.sql.MessageExtend, p.QueueID, p.Deliveries,
-		[]any{p.By, keep, moment(p.At)}, func(a *answer) []any { return []any{&a.vt} })
+	answers, err := b.settle(ctx, p.QueueID, p.Deliveries, settling{
+		twice: repeatable(keep), noWait: p.NoWait, sql: b.sql.MessageExtend, rest: []any{p.By, keep, moment(p.At)},
+		extra: func(a *answer) []any { return []any{&a.vt} },
+	})
 	if err != nil {
 		return nil, err
 	}

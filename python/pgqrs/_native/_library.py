@@ -20,6 +20,7 @@ NAME = {"darwin": "libpgqrs.dylib", "win32": "pgqrs.dll"}.get(sys.platform, "lib
 
 FUNCTIONS = (
     "abi_version",
+    "admit",
     "archive",
     "batch_free",
     "cancel",
@@ -30,6 +31,7 @@ FUNCTIONS = (
     "credit",
     "delete",
     "dequeue",
+    "detach",
     "drain",
     "extend_vt",
     "free",

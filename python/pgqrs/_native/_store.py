@@ -104,15 +104,21 @@ class Store:
         self, op: int, queue: bytes, payloads: Sequence[bytes], delay_us: int, worker: int
     ) -> int:
         status: int = _library.lib.pgqrs_produce_batch(
-            self._handle,
-            op,
-            queue,
-            len(queue),
-            b"".join(payloads),
-            ffi.new("uint64_t[]", [len(payload) for payload in payloads]),
-            len(payloads),
-            delay_us,
-            worker,
+            self._handle, op, queue, len(queue), *_texts(payloads), delay_us, worker
+        )
+        return status
+
+    def admit(
+        self, op: int, queue: bytes, payloads: Sequence[bytes], batch: bool, delay_us: int
+    ) -> int:
+        status: int = _library.lib.pgqrs_admit(
+            self._handle, op, queue, len(queue), *_texts(payloads), batch, delay_us
+        )
+        return status
+
+    def detach(self, op: int, queue_id: int, worker: int, deliveries: Deliveries) -> int:
+        status: int = _library.lib.pgqrs_detach(
+            self._handle, op, queue_id, worker, *_arrays(deliveries)
         )
         return status
 
@@ -189,6 +195,12 @@ class Store:
             self._handle, op, queue_id, worker, *_arrays(deliveries), by_us
         )
         return status
+
+
+def _texts(payloads: Sequence[bytes]) -> tuple[Any, Any, int]:
+    """The payloads one behind the other, their lengths, and the count, for C."""
+    lengths = ffi.new("uint64_t[]", [len(payload) for payload in payloads])
+    return b"".join(payloads), lengths, len(payloads)
 
 
 def _arrays(deliveries: Deliveries) -> tuple[Any, Any, int]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import re
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+
+from fix_page import run
+
+__all__ = ["run", "snippets"]
 
 PAGE = Path(__file__).with_name("producer-consumer.md")
 
@@ -30,13 +31,3 @@ def snippets() -> Iterator[str]:
             if not inside.strip().startswith("```"):
                 code.append(inside)
         yield textwrap.dedent("\n".join(code)).strip() + "\n"
-
-
-async def run(code: str, names: dict[str, Any]) -> dict[str, Any]:
-    """Executes a snippet with these free names, top-level await allowed, and
-    returns the names afterwards."""
-    names = {"__name__": "__main__", **names}
-    compiled = compile(code, "snippet", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    assert inspect.CO_COROUTINE & compiled.co_flags, "it awaits nothing"
-    await eval(compiled, names)
-    return names

@@ -1,5 +1,5 @@
 -- Producing. pgqrs_produce and pgqrs_produce_batch are for everybody, inside
--- any transaction; pgqrs_enqueue is the library's.
+-- any transaction (docs/sql.md); the others are the library's.
 --
 -- Every function of pgqrs fixes its search_path, names its objects in full, and
 -- runs with the caller's rights. The other settings keep its plans to index
@@ -130,11 +130,96 @@ begin
 end
 $body$;
 
+-- pgqrs_queue_ensure, and the queue cannot be deleted until the transaction has ended.
+create function {schema}.pgqrs_queue_hold(name text)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $body$
+declare
+    target bigint;
+begin
+    loop
+        target := {schema}.pgqrs_queue_ensure(name);
+        perform pg_advisory_xact_lock_shared(-target);
+        if exists (select from {schema}.pgqrs_queues q where q.id = target) then
+            return target;
+        end if; -- deleted meanwhile: it is made anew
+    end loop;
+end
+$body$;
+
+-- Stores messages inside the caller's transaction, and tells the listeners of the
+-- queue at its commit, whether they sleep or not: one may fall asleep before that,
+-- and could not see the messages then. A snapshot of the whole transaction may be
+-- older than a listener's entry, so there they are told in any case.
+create function {schema}.pgqrs_enqueue_telling(target bigint, payloads json[], delay interval, worker bigint default null)
+returns bigint[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+as $body$
+declare
+    new_ids bigint[] := {schema}.pgqrs_enqueue(target, payloads, delay, worker);
+begin
+    if current_setting('transaction_isolation') <> 'read committed'
+       or exists (select from {schema}.pgqrs_waiting w where w.queue_id = target and w.until > clock_timestamp()) then
+        perform pg_notify('pgqrs_' || replace(s.identity::text, '-', ''), target::text)
+        from {schema}.pgqrs_schema s;
+    end if;
+    return new_ids;
+end
+$body$;
+
+-- Refuses, with SQLSTATE PQ005, to work for a store of another schema than this
+-- one: one of the same name in another database, for instance.
+create function {schema}.pgqrs_check_identity(of_store uuid)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $body$
+begin
+    if not exists (select from {schema}.pgqrs_schema s where s.identity = of_store) then
+        raise exception 'this connection leads to another pgqrs than that of the store'
+            using errcode = 'PQ005', hint = 'It is in another database, or was installed anew since the store was connected.';
+    end if;
+end
+$body$;
+
+-- What the library calls inside the caller's transaction (tx=). Its core has
+-- checked everything, and has made the queue in a transaction of its own; should
+-- it be gone again, it is made anew here, or else PQ001. In REPEATABLE READ a queue
+-- that is younger than the snapshot is a serialization failure (40001): the
+-- caller's next try finds it.
+create function {schema}.pgqrs_produce_tx(
+    of_store uuid, queue text, payloads json[], delay_us bigint, worker bigint, make_queue boolean)
+returns bigint[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+as $body$
+declare
+    target bigint;
+begin
+    perform {schema}.pgqrs_check_identity(of_store);
+    if make_queue then
+        target := {schema}.pgqrs_queue_hold(queue);
+    else
+        select q.id into target from {schema}.pgqrs_queues q where q.queue_name = queue;
+        if not found then
+            raise exception 'there is no queue "%"', queue using errcode = 'PQ001';
+        end if;
+    end if;
+    return {schema}.pgqrs_enqueue_telling(target, payloads, delay_us * interval '1 microsecond', nullif(worker, 0));
+end
+$body$;
+
 -- Stores messages inside the caller's transaction: they are there when it
 -- commits. The queue is made when it is missing. Payloads that jsonb would
--- refuse are refused, since the views could not show them. Listeners are told
--- whether they sleep or not: one may fall asleep before this commits, and could
--- not see the messages then.
+-- refuse are refused, since the views could not show them.
 create function {schema}.pgqrs_produce_batch(queue text, payloads json[], delay interval default '0')
 returns setof bigint
 language plpgsql
@@ -143,7 +228,6 @@ set jit = off
 set enable_seqscan = off
 as $body$
 declare
-    target  bigint;
     payload json;
 begin
     if queue is null or char_length(queue) not between 1 and 255 then
@@ -158,19 +242,9 @@ begin
         end if;
         perform payload::jsonb;
     end loop;
-    if cardinality(payloads) = 0 then
-        return;
-    end if;
-    loop
-        target := {schema}.pgqrs_queue_ensure(queue);
-        perform pg_advisory_xact_lock_shared(-target);
-        -- Deleted meanwhile: it is made anew.
-        exit when exists (select from {schema}.pgqrs_queues q where q.id = target);
-    end loop;
-    return query select id from unnest({schema}.pgqrs_enqueue(target, payloads, delay)) id;
-    if exists (select from {schema}.pgqrs_waiting w where w.queue_id = target and w.until > clock_timestamp()) then
-        perform pg_notify('pgqrs_' || replace(s.identity::text, '-', ''), target::text)
-        from {schema}.pgqrs_schema s;
+    if cardinality(payloads) > 0 then
+        return query select id
+        from unnest({schema}.pgqrs_enqueue_telling({schema}.pgqrs_queue_hold(queue), payloads, delay)) id;
     end if;
 end
 $body$;

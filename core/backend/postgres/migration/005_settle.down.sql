@@ -1,4 +1,7 @@
 drop function {schema}.pgqrs_purge(bigint, bigint, integer);
+drop function {schema}.pgqrs_delete_tx(uuid, bigint, bigint[], bigint[]);
+drop function {schema}.pgqrs_archive_tx(uuid, bigint, bigint[], bigint[]);
+drop function {schema}.pgqrs_detach(bigint, bigint[], bigint[], bigint[]);
 drop function {schema}.pgqrs_release(bigint, bigint[], bigint[], bigint[], boolean, interval, timestamptz);
 drop function {schema}.pgqrs_extend_vt(bigint, bigint[], bigint[], bigint[], interval, boolean, timestamptz);
 drop function {schema}.pgqrs_delete(bigint, bigint[], bigint[], bigint[]);

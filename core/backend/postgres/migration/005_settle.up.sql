@@ -238,6 +238,63 @@ begin
 end
 $body$;
 
+-- Gives deliveries a lease that they share with no others, and with it all else as
+-- it was: who then settles them in a transaction that stays open (pgqrs_archive_tx,
+-- pgqrs_delete_tx) keeps nobody waiting who works on the rest of their old lease.
+create function {schema}.pgqrs_detach(queue bigint, leases bigint[], los bigint[], his bigint[])
+returns table (of_lease bigint, from_id bigint, to_id bigint, new_lease bigint)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan
+as $body$
+declare
+    -- As pgqrs_dequeue draws it.
+    drawn bigint := (extract(epoch from clock_timestamp()) * 1000000)::bigint * 1024 + nextval($name${schema}.pgqrs_lease$name$);
+begin
+    return query
+        with taken as materialized (
+            select * from {schema}.pgqrs_take(queue, leases, los, his)
+        ), put as (
+            insert into {schema}.pgqrs_spans (queue_id, lease, vt, since, read_ct, consumer_worker_id, dequeued_at, n, lo, hi, ids)
+            select queue, drawn, t.vt, t.since, t.read_ct, t.consumer_worker_id, t.dequeued_at, t.n, t.lo, t.hi, t.ids
+            from taken t
+        )
+        select t.lease, lower(r), upper(r) - 1, drawn from taken t, unnest(t.ids) r;
+end
+$body$;
+
+-- What the library calls inside the caller's transaction (tx=): archives
+-- deliveries that were detached, and returns the ids of those that were held. The
+-- lease and its rows stay locked until that transaction has ended; a dequeue passes
+-- over them. When it rolls back, the lease is as it was.
+create function {schema}.pgqrs_archive_tx(of_store uuid, queue bigint, leases bigint[], message_ids bigint[])
+returns bigint[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $body$
+begin
+    perform {schema}.pgqrs_check_identity(of_store);
+    return array(
+        select i from {schema}.pgqrs_archive(queue, leases, message_ids, message_ids) a, generate_series(a.from_id, a.to_id) i);
+end
+$body$;
+
+-- The same for deleting.
+create function {schema}.pgqrs_delete_tx(of_store uuid, queue bigint, leases bigint[], message_ids bigint[])
+returns bigint[]
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $body$
+begin
+    perform {schema}.pgqrs_check_identity(of_store);
+    return array(
+        select i from {schema}.pgqrs_delete(queue, leases, message_ids, message_ids) d, generate_series(d.from_id, d.to_id) i);
+end
+$body$;
+
 -- Deletes up to `most` sets of live messages, leased ones included, with ids up
 -- to `upto`, and returns how many messages that were; 0: a fresh snapshot showed
 -- none. Waits for a row only while it has locked no other: a dequeue may give that

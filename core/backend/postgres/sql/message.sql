@@ -3,6 +3,11 @@
 -- name: message_produce
 select {schema}.pgqrs_enqueue($1, $2, $3, $4, $5)
 
+-- In the caller's transaction, whose connection may speak the simple protocol: the
+-- types that all parameters have in Go by themselves.
+-- name: message_produce_tx
+select {schema}.pgqrs_produce_tx($1::text::uuid, $2::text, $3::text[]::json[], $4::bigint, $5::bigint, $6::boolean)
+
 -- A lease that a crash of the server forgets means redelivery, which at-least-once
 -- allows: so this commit alone does not wait for the disk. That is said here and not in
 -- the function, where it would make the commit of somebody's transaction weak too.
@@ -21,6 +26,19 @@ select of_lease, from_id, to_id, new_vt from {schema}.pgqrs_extend_vt($1, $2, $3
 
 -- name: message_release
 select of_lease, from_id, to_id from {schema}.pgqrs_release($1, $2, $3, $4, $5, $6, $7)
+
+-- name: message_detach
+select of_lease, from_id, to_id, new_lease from {schema}.pgqrs_detach($1, $2, $3, $4)
+
+-- Locks those of the leases that nobody is settling, without waiting for the others.
+-- name: message_free_leases
+select l from unnest($1::bigint[]) l where pg_try_advisory_xact_lock(l)
+
+-- name: message_archive_tx
+select {schema}.pgqrs_archive_tx($1::text::uuid, $2::bigint, $3::bigint[], $4::bigint[])
+
+-- name: message_delete_tx
+select {schema}.pgqrs_delete_tx($1::text::uuid, $2::bigint, $3::bigint[], $4::bigint[])
 
 -- One snapshot, three index walks: the log by id, and the sets that may hold it.
 -- name: message_get
