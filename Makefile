@@ -27,15 +27,16 @@ build: $(VENV)/.built ## build the C library and install the package into .venv
 	@$(BIN)/python -c 'from importlib.metadata import version; print("pgqrs", version("pgqrs"), "is installed in $(VENV)")'
 
 fmt: $(VENV)/.tools ## format Go and Python
-	gofmt -w core capi
+	gofmt -w core capi bench
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix-only
 
 lint: $(VENV)/.built $(VENV)/.tools ## look for mistakes without running anything
-	@test -z "$$(gofmt -l core capi)" || { echo "not formatted (make fmt):"; gofmt -l core capi; exit 1; }
+	@test -z "$$(gofmt -l core capi bench)" || { echo "not formatted (make fmt):"; gofmt -l core capi bench; exit 1; }
 	go mod tidy -diff
 	go vet ./...
 	go run $(STATICCHECK) ./...
+	cd bench/godriver && go mod tidy -diff && go vet ./... && go run $(STATICCHECK) ./...
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -58,8 +59,8 @@ soak: $(VENV)/.built ## run the random stress for SOAKTIME (default 1h), crashes
 model: ## check the formal models of the protocols with spin, and that broken ones are found out
 	@$(PYTHON) scripts/model.py $(RUNS)
 
-bench: $(VENV)/.built $(VENV)/.bench ## measure pgqrs beside its peers (QUICK=1: two minutes, less exact)
-	@$(BIN)/python -m bench run $(if $(QUICK),--quick)
+bench: $(VENV)/.built $(VENV)/.bench ## measure pgqrs beside its peers (QUICK=1: less exact, LONG=1: all, ONLY=drain,wake: some)
+	@$(BIN)/python -m bench run $(if $(QUICK),--quick) $(if $(LONG),--long) $(if $(ONLY),--only $(ONLY))
 
 wheel: $(VENV)/.tools ## build the wheel into dist/
 	rm -rf build/lib build/lib.* build/bdist.*

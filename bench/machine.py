@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import select
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -13,7 +14,7 @@ from typing import Any
 
 import psycopg
 
-from .workloads import Driver
+from .subjects import Driver
 
 PROJECT = Path(__file__).resolve().parents[1]
 BUILD = PROJECT / "build" / "bench"
@@ -58,11 +59,23 @@ class Server:
             raise RuntimeError(f"the server did not {verb}: {answer}")
         self.connection = psycopg.connect(self._dsn, autocommit=True)
 
+    @property
+    def pid(self) -> int:
+        """Of the process that all others of the server come from."""
+        folder = Path(self._one("select current_setting('data_directory')"))
+        return int((folder / "postmaster.pid").read_text().split()[0])
+
     def database(self, name: str) -> str:
         """The DSN of a new database."""
         name = name.replace("-", "_")
         self.connection.execute(f"create database bench_{name}")
         return self._dsn.replace("/postgres?", f"/bench_{name}?")
+
+    def fresh_database(self, name: str) -> str:
+        """The DSN of a new database, in the place of one of that name."""
+        old = name.replace("-", "_")
+        self.connection.execute(f"drop database if exists bench_{old} with (force)")
+        return self.database(name)
 
     def wal_position(self) -> int:
         """Bytes of WAL since the server was made."""
@@ -98,6 +111,7 @@ class DriverProcess:
 
     def __init__(self, driver: Driver, dsn: str) -> None:
         self.id = driver.id
+        self.dsn = dsn
         self._process = subprocess.Popen(
             command(driver),
             cwd=PROJECT,
@@ -106,18 +120,32 @@ class DriverProcess:
             stdout=subprocess.PIPE,
             text=True,
         )
-        ready = self._answer()
-        self.tables: list[str] = ready["tables"]
+        self.pid = self._process.pid
+        ready = self.answer()
+        self.tables: list[str] = ready["tables"] or []
+        self.live: str = ready["live"]
         self.versions: dict[str, str] = ready["versions"]
         self.database = psycopg.connect(dsn, autocommit=True)
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        return self._answer()
+        self.tell(request)
+        return self.answer()
 
-    def _answer(self) -> dict[str, Any]:
+    def tell(self, request: dict[str, Any]) -> None:
+        """Asks without waiting for the answer."""
+        assert self._process.stdin
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise RuntimeError(f"the driver {self.id} ended; its messages are above") from None
+
+    def answers_within(self, seconds: float) -> bool:
+        """Waits so long for an answer; `answer` reads it."""
+        assert self._process.stdout
+        return bool(select.select([self._process.stdout], [], [], seconds)[0])
+
+    def answer(self) -> dict[str, Any]:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
@@ -129,6 +157,7 @@ class DriverProcess:
 
     def close(self) -> None:
         """Lets it end at the end of its input, or kills it."""
+        self.database.close()
         assert self._process.stdin
         self._process.stdin.close()
         try:
@@ -150,7 +179,7 @@ def prepare_driver(driver: Driver) -> None:
     """Builds the Go driver, or makes the environment of a peer where there is none
     with these very packages."""
     if driver.go:
-        _run("go", "build", "-o", BUILD / "godriver", "./bench/godriver")
+        _run("go", "build", "-C", "bench/godriver", "-o", BUILD / "godriver", ".")
     if not driver.packages:
         return
     folder = _environment(driver)

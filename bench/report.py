@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .goals import EXPLANATIONS
 from .results import Figure, Results
-from .workloads import GROUPS, SUBJECTS
+from .subjects import DRIVERS, OURS, SUBJECTS
+from .workloads import GROUPS
 
 BEGIN = "<!-- figures: made by `python -m bench publish` -->"
 END = "<!-- end of figures -->"
@@ -15,14 +18,18 @@ END = "<!-- end of figures -->"
 def markdown(results: Results, plots: Path | None = None) -> str:
     """Everything that is between the marks of docs/benchmarks.md."""
     parts = [_about(results.about)]
-    for group, (rows, columns) in results.groups().items():
-        parts += [f"### {GROUPS[group]}", _table(results, rows, columns)]
-        if plots is not None and (plots / f"{group}.svg").exists():
-            parts.append(f"![{GROUPS[group]}]({plots.name}/{group}.svg)")
-        wal = _wal_table(results, rows, columns)
-        if group == "drain" and wal:
-            parts += ["Bytes of WAL for one message:", wal]
-    parts += ["### Goals", _goals(results)]
+    for name, (rows, columns) in results.groups().items():
+        group = GROUPS[name]
+        parts += [f"### {group.title}", _table(results, name, rows, columns)]
+        if plots is not None and group.is_plotted:
+            parts.append(f"![{group.title}]({plots.name}/{name}.svg)")
+        if group.has_cpu:
+            parts += ["CPU time for one message, microseconds, client + server:"]
+            parts.append(_grid(results, rows, columns, _cpu_cell))
+        if group.has_wal:
+            parts += ["Bytes of WAL for one message:", _grid(results, rows, columns, _wal_cell)]
+        parts += _explanations(results, rows, columns)
+    parts += ["### Goals", _goals(results), *_not_measured(results)]
     return "\n\n".join(parts)
 
 
@@ -56,38 +63,57 @@ def _about(about: dict[str, Any]) -> str:
     )
 
 
-def _table(results: Results, rows: list[dict[str, str]], columns: list[str]) -> str:
+Cell = Callable[[Figure], str]
+
+
+def _table(results: Results, group: str, rows: dict[str, str], columns: list[str]) -> str:
+    decimals = GROUPS[group].decimals
+    return _grid(results, rows, columns, lambda figure: _cell(figure, decimals))
+
+
+def _grid(results: Results, rows: dict[str, str], columns: list[str], cell: Cell) -> str:
     figures = results.figures()
-    return _grid(rows, columns, lambda row, column: _cell(figures.get((row["id"], column))))
 
+    def text(row: str, column: str) -> str:
+        figure = figures.get((row, column))
+        if figure is not None:
+            return cell(figure)
+        is_lost = SUBJECTS[column].driver in results.about.get("absent", {})
+        has_failed = f"{row}/{column}" in results.about.get("failed", {})
+        return "not run" if is_lost else "failed" if has_failed else ""
 
-def _wal_table(results: Results, rows: list[dict[str, str]], columns: list[str]) -> str:
-    figures = results.figures()
-
-    def cell(row: dict[str, str], column: str) -> str:
-        figure = figures.get((row["id"], column))
-        return f"{figure.wal_bytes:,.0f}" if figure and figure.wal_bytes is not None else ""
-
-    return _grid(rows, columns, cell)
-
-
-def _grid(rows: list[dict[str, str]], columns: list[str], cell: Any) -> str:
     lines = [
         "| | " + " | ".join(SUBJECTS[column].label for column in columns) + " |",
         "|---|" + "---:|" * len(columns),
     ]
-    for row in rows:
-        cells = [row["title"], *(cell(row, column) for column in columns)]
-        lines.append("| " + " | ".join(cells) + " |")
+    for row, title in rows.items():
+        lines.append("| " + " | ".join([title, *(text(row, column) for column in columns)]) + " |")
     return "\n".join(lines)
 
 
-def _cell(figure: Figure | None) -> str:
-    if figure is None:
-        return ""
+def _cell(figure: Figure, decimals: int) -> str:
     if figure.p99 is not None:
-        return f"{figure.median:.1f} ({figure.low:.1f}-{figure.high:.1f}), p99 {figure.p99:.1f}"
-    return f"{figure.median:,.0f} ({_short(figure.low)}-{_short(figure.high)})"
+        spread = f"({figure.low:.1f}-{figure.high:.1f}), p99 {figure.p99:.1f}"
+        rate = f", at {figure.rate:,.0f}/s" if figure.rate is not None else ""
+        return f"{figure.median:.1f} {spread}{rate}"
+    median = f"{figure.median:,.{decimals}f}"
+    if figure.low == figure.high:
+        return median
+    return f"{median} ({_short(figure.low)}-{_short(figure.high)})"
+
+
+def _cpu_cell(figure: Figure) -> str:
+    if figure.client_us is None or figure.server_us is None:
+        return ""
+    return f"{_digits(figure.client_us)} + {_digits(figure.server_us)}"
+
+
+def _wal_cell(figure: Figure) -> str:
+    return f"{figure.wal_bytes:,.0f}" if figure.wal_bytes is not None else ""
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
 def _short(rate: float) -> str:
@@ -96,12 +122,56 @@ def _short(rate: float) -> str:
     return f"{rate / 1000:.{0 if rate >= 10_000 else 1}f}k"
 
 
+def _explanations(results: Results, rows: dict[str, str], columns: list[str]) -> list[str]:
+    """One sentence for each line of rates in which a peer or the row model was ahead."""
+    found = []
+    for row, title in rows.items():
+        if first := first_of_others(results, row, columns):
+            why = EXPLANATIONS.get(row, {}).get(first, "Not explained yet.")
+            found.append(f"- {title}: {SUBJECTS[first].label} is first. {why}")
+    return ["\n".join(found)] if found else []
+
+
+def first_of_others(results: Results, row: str, columns: list[str]) -> str | None:
+    """Who is ahead of pgqrs in a line of rates or latencies; floors do not count."""
+    figures = results.figures()
+    found = {
+        column: figures[row, column]
+        for column in columns
+        if (row, column) in figures and not SUBJECTS[column].is_floor
+    }
+    ours = [column for column in found if column in OURS]
+    if not ours or len(found) == len(ours):
+        return None
+    is_better_less = found[ours[0]].p99 is not None or row.startswith("cost-")
+    order = sorted(found, key=lambda column: found[column].median, reverse=not is_better_less)
+    return None if order[0] in OURS else order[0]
+
+
 def _goals(results: Results) -> str:
-    lines = ["| goal | reached | |", "|---|---:|---|"]
+    lines = ["| goal | wanted | reached | |", "|---|---:|---:|---|"]
     for outcome in results.outcomes():
-        met = "yes" if outcome.ratio >= outcome.goal.factor else "**not yet**"
-        lines.append(f"| {outcome.goal.title} | {outcome.ratio:.2f} | {met} |")
+        ratio = "" if outcome.ratio is None else f"{outcome.ratio:.2f}"
+        met = "not measured" if not ratio else "yes" if outcome.is_met else "**not yet**"
+        lines.append(f"| {outcome.goal.title} | {outcome.goal.factor:.2f} | {ratio} | {met} |")
     return "\n".join(lines)
+
+
+def _not_measured(results: Results) -> list[str]:
+    """Peers that could not be installed or started, and what peers did not get through."""
+    absent = [
+        f"- {DRIVERS[driver].id} could not run on this machine: {_line(why)}"
+        for driver, why in results.about.get("absent", {}).items()
+    ]
+    failed = [
+        f"- {what.replace('/', ' by ')} failed: {_line(why)}"
+        for what, why in results.about.get("failed", {}).items()
+    ]
+    return ["### Not measured", "\n".join(absent + failed)] if absent or failed else []
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:300]
 
 
 def draw(results: Results, folder: Path) -> None:
@@ -114,9 +184,9 @@ def draw(results: Results, folder: Path) -> None:
 
     figures = results.figures()
     for group, (rows, columns) in results.groups().items():
-        if group in ("wake", "floor"):
+        if not GROUPS[group].is_plotted:
             continue
-        size = 0.16 * sum((row["id"], column) in figures for row in rows for column in columns)
+        size = 0.16 * sum((row, column) in figures for row in rows for column in columns)
         figure, axes = pyplot.subplots(figsize=(9, 1.2 + size + 0.25 * len(rows)))
         position, ticks = 0.0, []
         colours = {column: f"C{index}" for index, column in enumerate(SUBJECTS)}
@@ -124,7 +194,7 @@ def draw(results: Results, folder: Path) -> None:
         for row in rows:
             top = position
             for column in columns:
-                found = figures.get((row["id"], column))
+                found = figures.get((row, column))
                 if found is None:
                     continue
                 axes.barh(
@@ -140,7 +210,7 @@ def draw(results: Results, folder: Path) -> None:
                 position += 1
             ticks.append((top + position - 1) / 2)
             position += 1
-        axes.set_yticks(ticks, [row["title"] for row in rows])
+        axes.set_yticks(ticks, list(rows.values()))
         axes.invert_yaxis()
         axes.set_xscale("log")
         axes.set_xlabel("messages a second, median, lowest and highest round (logarithmic)")

@@ -8,7 +8,8 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from .workloads import GOALS, SUBJECTS, Goal, Workload
+from .goals import GOALS, Goal
+from .subjects import SUBJECTS
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,12 @@ class Figure:
     """Bytes of WAL for one message, median."""
     p99: float | None = None
     """Of samples: over all rounds."""
+    client_us: float | None = None
+    """CPU time for one message, in microseconds, median: of the driver's processes."""
+    server_us: float | None = None
+    """The same of all processes of the server."""
+    rate: float | None = None
+    """Messages a second that were produced, where that was given."""
 
     @property
     def spread(self) -> float:
@@ -31,10 +38,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A goal, and what was reached."""
+    """A goal, and what was reached, if that was measured."""
 
     goal: Goal
-    ratio: float
+    ratio: float | None
+
+    @property
+    def is_met(self) -> bool:
+        return self.ratio is not None and self.ratio >= self.goal.factor
 
 
 class Results:
@@ -44,9 +55,9 @@ class Results:
         self.about = about
         self.measurements: list[dict[str, Any]] = []
 
-    def add(self, workload: Workload, subject: str, turn: int, answer: dict[str, Any]) -> None:
+    def add(self, workload: str, subject: str, turn: int, answer: dict[str, Any]) -> None:
         self.measurements.append(
-            {"workload": workload.id, "subject": subject, "round": turn, **answer}
+            {"workload": workload, "subject": subject, "round": turn, **answer}
         )
 
     def save(self, path: Path) -> None:
@@ -74,41 +85,74 @@ class Results:
             found.setdefault(key, []).append(measurement)
         return {key: _figure(rounds) for key, rounds in found.items()}
 
-    def outcomes(self) -> list[Outcome]:
-        """The goals for which there are figures."""
-        figures = self.figures()
-        outcomes = []
-        for goal in GOALS:
-            ours = figures.get((goal.workload, goal.subject))
-            theirs = figures.get((goal.than_workload, goal.than_subject))
-            if ours and theirs:
-                outcomes.append(Outcome(goal, ours.median / theirs.median))
-        return outcomes
+    def median(self, workload: str, subject: str) -> float | None:
+        figure = self.figures().get((workload, subject))
+        return figure.median if figure else None
 
-    def groups(self) -> dict[str, tuple[list[dict[str, str]], list[str]]]:
-        """By group: its workloads, and the subjects that have figures there, each in
-        the order of the tables."""
+    def outcomes(self) -> list[Outcome]:
+        """All goals."""
+        return [Outcome(goal, self._ratio(goal)) for goal in GOALS]
+
+    def _ratio(self, goal: Goal) -> float | None:
+        ours = self.median(goal.workload, goal.subject)
+        theirs = goal.than_rate or self.median(goal.than_workload, goal.than_subject)
+        return ours / theirs if ours is not None and theirs else None
+
+    def groups(self) -> dict[str, tuple[dict[str, str], list[str]]]:
+        """By group: the titles of its lines by id, and the subjects that have figures
+        there or should have, each in the order of the tables."""
         figures = self.figures()
-        groups: dict[str, tuple[list[dict[str, str]], list[str]]] = {}
+        absent = self.about.get("absent", {})
+        groups: dict[str, tuple[dict[str, str], list[str]]] = {}
         for workload in self.about["workloads"]:
-            there = {subject for of, subject in figures if of == workload["id"]}
-            if not there:
-                continue
-            rows, columns = groups.setdefault(workload["group"], ([], []))
-            rows.append(workload)
-            columns[:] = [s for s in SUBJECTS if s in columns or s in there]
+            there = {s for s in workload["subjects"] if SUBJECTS[s].driver in absent}
+            for id, title in (
+                {f"{workload['id']}-{part}": title for part, title in workload["parts"].items()}
+                or {workload["id"]: workload["title"]}
+            ).items():
+                measured = {subject for of, subject in figures if of == id}
+                if not measured:
+                    continue
+                rows, columns = groups.setdefault(workload["group"], ({}, []))
+                rows[id] = title
+                columns[:] = [s for s in SUBJECTS if s in {*columns, *there, *measured}]
         return groups
 
 
 def _figure(rounds: list[dict[str, Any]]) -> Figure:
+    if "value" in rounds[0]:
+        values = [each["value"] for each in rounds]
+        return Figure(median(values), min(values), max(values))
+    rates = [each["rate"] for each in rounds if "rate" in each]
     if "samples_ms" in rounds[0]:
-        medians = [median(each["samples_ms"]) for each in rounds]
         samples = [sample for each in rounds for sample in each["samples_ms"]]
+        # Those that were not handled in time are the slowest, whatever they would be.
+        samples += [max(samples)] * sum(each.get("missing", 0) for each in rounds)
+        medians = [median(each["samples_ms"]) for each in rounds]
         p99 = quantiles(samples, n=100, method="inclusive")[98]
-        return Figure(median(samples), min(medians), max(medians), p99=p99)
-    rates = [each["messages"] / each["seconds"] for each in rounds]
-    wal = [each["wal_bytes"] / each["messages"] for each in rounds if each["messages"]]
-    return Figure(median(rates), min(rates), max(rates), wal_bytes=median(wal) if wal else None)
+        return Figure(
+            median(samples),
+            min(medians),
+            max(medians),
+            p99=p99,
+            rate=median(rates) if rates else None,
+        )
+    per_second = [each["messages"] / each["seconds"] for each in rounds]
+    return Figure(
+        median(per_second),
+        min(per_second),
+        max(per_second),
+        wal_bytes=_per_message(rounds, "wal_bytes", 1),
+        client_us=_per_message(rounds, "client_seconds", 1e6),
+        server_us=_per_message(rounds, "server_seconds", 1e6),
+    )
+
+
+def _per_message(rounds: list[dict[str, Any]], what: str, unit: float) -> float | None:
+    found = [
+        unit * each[what] / each["messages"] for each in rounds if what in each and each["messages"]
+    ]
+    return median(found) if found else None
 
 
 def _compact(document: dict[str, Any]) -> str:

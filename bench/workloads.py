@@ -1,65 +1,11 @@
-"""What is measured, of whom, and which goals there are. Tables, no code that runs."""
+"""What is measured, of whom. Tables, no code that runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Subject:
-    """Something that is measured."""
-
-    id: str
-    label: str
-    driver: str
-    """The process that measures it; a process may measure several subjects."""
-    kind: str | None = None
-    """What its driver is asked for, where that is not the kind of the workload."""
-    is_floor: bool = False
-    """A yardstick: what the server can do without a queue."""
-
-
-@dataclass(frozen=True)
-class Driver:
-    """How to start one process: the Go driver with an argument, or a file of peers/
-    in an environment with these packages (none: the project's own .venv)."""
-
-    id: str
-    go: str | None = None
-    packages: tuple[str, ...] = ()
-
-
-DRIVERS = {
-    driver.id: driver
-    for driver in (
-        Driver("floor", go="floor"),
-        Driver("rows", go="rows"),
-        Driver("pgqrs-go", go="pgqrs"),
-        Driver("pgqrs"),
-        Driver("upstream", packages=("pgqrs==0.15.3",)),
-        Driver("pgqueuer", packages=("pgqueuer[asyncpg]==1.6.0",)),
-    )
-}
-
-SUBJECTS = {
-    subject.id: subject
-    for subject in (
-        Subject("copy", "COPY", "floor", kind="copy", is_floor=True),
-        Subject("unnest", "insert … unnest", "floor", kind="unnest", is_floor=True),
-        Subject("insert", "one insert", "floor", kind="insert", is_floor=True),
-        Subject("select", "select", "floor", kind="select", is_floor=True),
-        Subject("fdatasync", "fdatasync", "floor", kind="fdatasync", is_floor=True),
-        Subject("rows", "row model (Go)", "rows"),
-        Subject("pgqrs-go", "pgqrs (Go)", "pgqrs-go"),
-        Subject("pgqrs", "pgqrs (Python)", "pgqrs"),
-        Subject("upstream", "pgqrs 0.15.3 (Rust)", "upstream"),
-        Subject("pgqueuer", "pgqueuer", "pgqueuer"),
-    )
-}
-
-OURS = ("pgqrs-go", "pgqrs")
-PEERS = ("upstream", "pgqueuer")
+from .subjects import LOOPS, OURS, PEERS
 
 
 @dataclass(frozen=True)
@@ -70,8 +16,15 @@ class Scale:
     produce_seconds: float
     drain_seconds: float
     consume_seconds: float
+    load_seconds: float
     backlog: int
     samples: int
+    cost_backlog: int
+    backlogs: tuple[int, ...]
+    window_seconds: float
+    """Of a rate before and after something long."""
+    snapshot_seconds: float
+    steady_seconds: float
 
 
 FULL = Scale(
@@ -79,22 +32,83 @@ FULL = Scale(
     produce_seconds=0.7,
     drain_seconds=1.0,
     consume_seconds=2.0,
+    load_seconds=1.5,
     backlog=50_000,
     samples=20,
+    cost_backlog=10_000,
+    backlogs=(10_000, 100_000, 1_000_000, 10_000_000),
+    window_seconds=10,
+    snapshot_seconds=600,
+    steady_seconds=600,
 )
 QUICK = Scale(
-    rounds=2,
+    rounds=1,
     produce_seconds=0.25,
     drain_seconds=0.3,
     consume_seconds=0.7,
+    load_seconds=0.4,
     backlog=10_000,
     samples=5,
+    cost_backlog=2_000,
+    backlogs=(10_000, 100_000),
+    window_seconds=2,
+    snapshot_seconds=20,
+    steady_seconds=20,
 )
 
 
 @dataclass(frozen=True)
+class Group:
+    """One table."""
+
+    title: str
+    is_long: bool = False
+    """Takes so long that it is measured only when it is asked for."""
+    is_plotted: bool = False
+    has_cpu: bool = False
+    """A second table shows the CPU time of a message."""
+    has_wal: bool = False
+    decimals: int = 0
+
+
+GROUPS = {
+    "produce": Group("Produce: messages a second", is_plotted=True, has_cpu=True),
+    "drain": Group(
+        "Drain a backlog, dequeue and archive: messages a second",
+        is_plotted=True,
+        has_cpu=True,
+        has_wal=True,
+    ),
+    "consume": Group(
+        "Consume a backlog with a handler that reads the payload: messages a second",
+        is_plotted=True,
+        has_cpu=True,
+    ),
+    "payload": Group("Payloads of other sizes: messages a second"),
+    "through": Group(
+        "Produce and consume at once, a process each: messages a second",
+        is_plotted=True,
+        has_cpu=True,
+    ),
+    "load": Group("From due to handled, under load: milliseconds", decimals=1),
+    "wake": Group("Wake-up of an idle consumer in another process: milliseconds", decimals=1),
+    "cost": Group("What a message costs, produced and consumed", decimals=2),
+    "backlog": Group(
+        "Dequeue and archive in front of a deep backlog: messages a second", is_long=True
+    ),
+    "snapshot": Group(
+        "Produce, dequeue and archive while an old snapshot is held: messages a second",
+        is_long=True,
+    ),
+    "steady": Group("2,000 messages a second for long", is_long=True, decimals=1),
+    "floor": Group("What the machine can do: a second"),
+}
+
+
+@dataclass(frozen=True)
 class Workload:
-    """One line of a table. Its parameters go to the drivers as they are."""
+    """One line of a table, or several: its parts. Its parameters go to the drivers as
+    they are."""
 
     id: str
     group: str
@@ -102,47 +116,40 @@ class Workload:
     kind: str
     subjects: tuple[str, ...]
     params: dict[str, Any] = field(default_factory=dict)
+    procedure: str = "plain"
+    """How it is measured: a function of procedures.py."""
+    rounds: int = 99
+    """At most."""
+    parts: dict[str, str] = field(default_factory=dict)
+    """What a procedure gives more than one figure of: titles by suffix of the id."""
 
-
-GROUPS = {
-    "produce": "Produce: messages a second",
-    "drain": "Drain a backlog, dequeue and archive: messages a second",
-    "consume": "Consume a backlog with a handler that reads the payload: messages a second",
-    "wake": "Wake-up of an idle consumer in another process: milliseconds",
-    "floor": "What the machine can do: a second",
-}
+    def rows(self) -> dict[str, str]:
+        """The titles of its lines, by id."""
+        if not self.parts:
+            return {self.id: self.title}
+        return {f"{self.id}-{part}": title for part, title in self.parts.items()}
 
 
 def workloads(scale: Scale) -> list[Workload]:
-    """All that is measured, in the order of the tables."""
-    every = [
-        _produce(scale, "one at a time", 1, 1, ("fdatasync", "insert", *OURS, *PEERS)),
-        _produce(scale, "100 tasks", 100, 1, (*OURS, *PEERS)),
-        _produce(scale, "1000 tasks", 1000, 1, (*OURS, *PEERS)),
-        _produce(scale, "batches of 10", 1, 10, (*OURS, *PEERS)),
-        _produce(scale, "batches of 100", 1, 100, (*OURS, *PEERS)),
-        _produce(scale, "batches of 1000", 1, 1000, ("copy", "unnest", "rows", *OURS, *PEERS)),
-        _produce(scale, "batches of 10000", 1, 10_000, ("copy", "unnest", *OURS, *PEERS)),
-    ]
-    for consumers in (1, 4):
-        for batch in (1, 50, 1000):
-            every.append(_drain(scale, consumers, batch))
-    every.append(
+    """All that there is to measure, in the order of the tables."""
+    return [
+        *_produce_all(scale),
+        *(_drain(scale, consumers, batch) for consumers in (1, 2, 4) for batch in (1, 50, 1000)),
+        _consume(scale),
+        *_payloads(scale),
+        *_through_and_load(scale),
         Workload(
-            "consume",
-            "consume",
-            "one process",
-            "consume",
-            (*OURS, *PEERS),
-            {"backlog": scale.backlog, "seconds": scale.consume_seconds},
-        )
-    )
-    every.append(
-        Workload(
-            "wake", "wake", "produce to handler", "wake", ("pgqrs",), {"samples": scale.samples}
-        )
-    )
-    every.append(
+            "wake",
+            "wake",
+            "produce to handler",
+            "wake",
+            (*OURS, *LOOPS),
+            {"samples": scale.samples},
+        ),
+        _cost(scale),
+        *(_deep(scale, n) for n in scale.backlogs),
+        _snapshot(scale),
+        _steady(scale),
         Workload(
             "read",
             "floor",
@@ -150,9 +157,22 @@ def workloads(scale: Scale) -> list[Workload]:
             "select",
             ("select",),
             {"batch": 1000, "backlog": scale.backlog, "seconds": scale.drain_seconds},
-        )
-    )
-    return every
+        ),
+    ]
+
+
+def _produce_all(scale: Scale) -> list[Workload]:
+    return [
+        _produce(scale, "one at a time", 1, 1, ("fdatasync", "insert", *OURS, *PEERS, "pgq")),
+        _produce(scale, "100 tasks", 100, 1, (*OURS, *PEERS)),
+        _produce(scale, "1000 tasks", 1000, 1, (*OURS, *PEERS)),
+        _produce(scale, "batches of 10", 1, 10, (*OURS, *PEERS, "pgq")),
+        _produce(scale, "batches of 100", 1, 100, (*OURS, *PEERS, "pgq")),
+        _produce(
+            scale, "batches of 1000", 1, 1000, ("copy", "unnest", "rows", *OURS, *PEERS, "pgq")
+        ),
+        _produce(scale, "batches of 10000", 1, 10_000, ("copy", "unnest", *OURS, *PEERS, "pgq")),
+    ]
 
 
 def _produce(
@@ -170,46 +190,157 @@ def _drain(scale: Scale, consumers: int, batch: int) -> Workload:
         "backlog": scale.backlog,
         "seconds": scale.drain_seconds,
     }
-    subjects = ("rows", *OURS, "upstream")
+    subjects: tuple[str, ...] = ("rows", *OURS, "upstream")
+    if consumers == 1 and batch > 1:
+        subjects += ("pgq",)
     return Workload(f"drain-c{consumers}-b{batch}", "drain", title, "drain", subjects, params)
 
 
-@dataclass(frozen=True)
-class Goal:
-    """A ratio of two medians of one run that we want to reach."""
-
-    title: str
-    workload: str
-    subject: str
-    factor: float
-    than_workload: str
-    than_subject: str
+def _consume(scale: Scale) -> Workload:
+    params = {"backlog": scale.backlog, "seconds": scale.consume_seconds}
+    return Workload("consume", "consume", "one process", "consume", (*OURS, *PEERS, "pgq"), params)
 
 
-def _goal(workload: str, subject: str, factor: float, than: str, than_workload: str = "") -> Goal:
-    ours, theirs = SUBJECTS[subject].label, SUBJECTS[than].label
-    title = f"{_TITLES[workload]}: {ours}, {factor:g} times {theirs}"
-    if than_workload:
-        title += f" ({_TITLES[than_workload]})"
-    return Goal(title, workload, subject, factor, than_workload or workload, than)
+SIZES = {"1k": ("1 kB", 1024), "64k": ("64 kB", 65_536), "1m": ("1 MB", 1_048_576)}
+"""Of payloads; 80 bytes is every other workload."""
 
 
-_TITLES = {w.id: f"{w.group}, {w.title}" for w in workloads(QUICK)}
+def _payloads(scale: Scale) -> list[Workload]:
+    found = []
+    for name, (words, size) in SIZES.items():
+        batch = max(2, min(100, 4_000_000 // size))
+        backlog = max(20, min(scale.backlog, 40_000_000 // size))
+        found += [
+            Workload(
+                f"payload-{name}-produce",
+                "payload",
+                f"produce {words}, batches of {batch}",
+                "produce",
+                ("copy", *OURS, *PEERS),
+                {"tasks": 1, "batch": batch, "bytes": size, "seconds": scale.produce_seconds},
+                rounds=3,
+            ),
+            Workload(
+                f"payload-{name}-consume",
+                "payload",
+                f"consume {words}",
+                "consume",
+                (*OURS, *PEERS),
+                {"backlog": backlog, "bytes": size, "seconds": scale.consume_seconds},
+                rounds=3,
+            ),
+        ]
+    return found
 
-GOALS = [
-    _goal("produce-t1-b1000", "pgqrs", 0.75, "copy"),
-    _goal("produce-t1-b1000", "pgqrs", 6, "upstream"),
-    _goal("produce-t1-b1", "pgqrs", 2, "upstream"),
-    _goal("produce-t1-b1", "pgqrs", 0.7, "insert"),
-    _goal("produce-t1-b1", "pgqrs-go", 0.8, "insert"),
-    _goal("produce-t100-b1", "pgqrs", 12, "upstream"),
-    _goal("produce-t1000-b1", "pgqrs", 25, "pgqrs", "produce-t1-b1"),
-    _goal("drain-c1-b1", "pgqrs", 1.1, "rows"),
-    _goal("drain-c1-b50", "pgqrs", 1.5, "rows"),
-    _goal("drain-c1-b50", "pgqrs", 15, "upstream"),
-    _goal("drain-c1-b1000", "pgqrs", 3.5, "rows"),
-    _goal("drain-c1-b1000", "pgqrs-go", 2.5, "rows"),
-    _goal("drain-c4-b50", "pgqrs", 1.7, "rows"),
-    _goal("consume", "pgqrs", 3, "pgqueuer"),
-    _goal("consume", "pgqrs", 25, "upstream"),
-]
+
+COMMON_RATE = 200
+"""Messages a second that every peer can do."""
+
+
+def _through_and_load(scale: Scale) -> list[Workload]:
+    subjects = (*OURS, *LOOPS)
+    seconds = {"seconds": scale.load_seconds}
+    through = Workload(
+        "through",
+        "through",
+        "100 tasks produce, one process consumes",
+        "through",
+        subjects,
+        {"tasks": 100, **seconds},
+        rounds=3,
+    )
+    common = Workload(
+        "load-common",
+        "load",
+        f"{COMMON_RATE} messages a second",
+        "load",
+        subjects,
+        {"rate": COMMON_RATE, **seconds},
+        rounds=3,
+    )
+    shares = [
+        Workload(
+            f"load-{percent}",
+            "load",
+            f"{percent} % of what it can do",
+            "load",
+            subjects,
+            {"share": percent / 100, **seconds},
+            procedure="at_share",
+            rounds=3,
+        )
+        for percent in (10, 50, 90)
+    ]
+    return [through, common, *shares]
+
+
+def _cost(scale: Scale) -> Workload:
+    return Workload(
+        "cost",
+        "cost",
+        "",
+        "memory",
+        ("rows", *OURS, *LOOPS),
+        {"backlog": scale.cost_backlog, "seconds": 10},
+        procedure="cost",
+        rounds=1,
+        parts={
+            "wal": "bytes of WAL a message",
+            "dead": "dead tuples a message",
+            "rss": f"memory of the consumer after {scale.cost_backlog:,} messages, MiB",
+        },
+    )
+
+
+def _deep(scale: Scale, backlog: int) -> Workload:
+    return Workload(
+        f"backlog-{backlog}",
+        "backlog",
+        f"backlog of {backlog:,}, 1 consumer, batches of 50",
+        "drain",
+        ("rows", *OURS),
+        {"consumers": 1, "batch": 50, "backlog": backlog, "seconds": scale.drain_seconds},
+        procedure="deep",
+        rounds=3,
+    )
+
+
+def _snapshot(scale: Scale) -> Workload:
+    return Workload(
+        "snapshot",
+        "snapshot",
+        "",
+        "cycle",
+        ("rows", *OURS),
+        {"consumers": 1, "batch": 50},
+        procedure="snapshot",
+        rounds=1,
+        parts={
+            "before": "before",
+            "after": f"after {scale.snapshot_seconds:g} s of it with a snapshot held",
+        },
+    )
+
+
+STEADY_RATE = 2000
+
+
+def _steady(scale: Scale) -> Workload:
+    return Workload(
+        "steady",
+        "steady",
+        "",
+        "load",
+        OURS,
+        {"rate": STEADY_RATE, "seconds": scale.steady_seconds, "every": 20},
+        procedure="steady",
+        rounds=1,
+        parts={
+            "latency": "from due to handled, ms",
+            "memory-early": "memory of producer and consumer, second fifth, MiB",
+            "memory-late": "the same, last fifth",
+            "tables-early": "tables without log and archive, second fifth, MiB",
+            "tables-late": "the same, last fifth",
+            "log": "log and archive, bytes a message",
+        },
+    )

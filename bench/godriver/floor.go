@@ -34,11 +34,13 @@ func openFloor(ctx context.Context, dsn string) (subject, error) {
 
 func (f *floor) Tables() []string { return []string{"bare_log"} }
 
+func (f *floor) Live() string { return "select count(*) from bare_log" }
+
 func (f *floor) Close() { _ = f.connection.Close(context.Background()) }
 
 func (f *floor) Prepare(ctx context.Context, r *request) error {
-	f.batch = payloads(max(r.Batch, 1))
-	if err := fill(r.Backlog, func(batch [][]byte) error { _, err := f.copy(ctx, batch); return err }); err != nil {
+	f.batch = payloads(max(r.Batch, 1), r.Bytes)
+	if err := fill(r, func(batch [][]byte) error { _, err := f.copy(ctx, batch); return err }); err != nil {
 		return err
 	}
 	return f.connection.QueryRow(ctx, "select coalesce(min(id), 0), coalesce(max(id), 0) from bare_log").Scan(&f.first, &f.last)

@@ -2,21 +2,49 @@ package main
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// payload is the message of every workload: 80 bytes of JSON.
-func payload(i int) []byte {
-	return fmt.Appendf(nil, `{"task":"send_email","to":"user@example.com","subject":"Hello","n":%d}`, 100_000_000_000+i)
+// firstN is the "n" of the first message of a backlog: of twelve digits, so that
+// all messages have 80 bytes.
+const firstN = 100_000_000_000
+
+// usualBytes is the size of a payload without a pad.
+const usualBytes = 80
+
+// payload is the message of every workload, as compact JSON. Text that does not
+// compress makes it as long as wanted.
+func payload(n int64, size int) []byte {
+	text := fmt.Appendf(nil, `{"task":"send_email","to":"user@example.com","subject":"Hello","n":%d`, n)
+	if pad := pad(size); pad != "" {
+		text = fmt.Appendf(text, `,"pad":%q`, pad)
+	}
+	return append(text, '}')
 }
 
-func payloads(n int) [][]byte {
+// pad is what a payload of this size has too much of, or nothing.
+func pad(size int) string {
+	missing := size - usualBytes - len(`,"pad":""`)
+	if missing <= 0 {
+		return ""
+	}
+	random := rand.New(rand.NewPCG(1, 1))
+	raw := make([]byte, missing/4*3+3)
+	for i := range raw {
+		raw[i] = byte(random.Uint32())
+	}
+	return base64.StdEncoding.EncodeToString(raw)[:missing]
+}
+
+func payloads(n, size int) [][]byte {
 	all := make([][]byte, n)
 	for i := range all {
-		all[i] = payload(i)
+		all[i] = payload(firstN+int64(i), size)
 	}
 	return all
 }
@@ -24,11 +52,12 @@ func payloads(n int) [][]byte {
 // fillBatch is how many messages a backlog is made of at once.
 const fillBatch = 1000
 
-// fill calls produce until n messages are there.
-func fill(n int, produce func(batch [][]byte) error) error {
-	batch := payloads(fillBatch)
+// fill calls produce until the backlog is there, a batch or some megabytes at once.
+func fill(r *request, produce func(batch [][]byte) error) error {
+	n := r.Backlog
+	batch := payloads(min(n, fillBatch, max(1, fillBatch*usualBytes*10/max(r.Bytes, 1))), r.Bytes)
 	for n > 0 {
-		k := min(n, fillBatch)
+		k := min(n, len(batch))
 		if err := produce(batch[:k]); err != nil {
 			return err
 		}
@@ -68,4 +97,24 @@ func loop(ctx context.Context, seconds float64, workers int, do func(ctx context
 	}
 	group.Wait()
 	return &answer{Messages: int(total.Load()), Seconds: time.Since(began).Seconds()}, failed
+}
+
+// consumeBacklog lets the loop of a library handle the backlog, or what of it can
+// be handled in the time. What is in work at the end is not counted.
+func consumeBacklog(ctx context.Context, c consumer, r *request) (*answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(r.Seconds*float64(time.Second)))
+	defer cancel()
+	var handled atomic.Int64
+	ended := make(chan *answer, 1)
+	began := time.Now()
+	context.AfterFunc(ctx, func() {
+		ended <- &answer{Messages: int(handled.Load()), Seconds: time.Since(began).Seconds()}
+	})
+	err := c.Handle(ctx, func(payload []byte) {
+		if len(payload) > 0 && handled.Add(1) == int64(r.Backlog) {
+			cancel()
+		}
+	})
+	cancel()
+	return <-ended, err
 }

@@ -31,10 +31,12 @@ func openPgqrs(ctx context.Context, dsn string) (subject, error) {
 
 func (o *ours) Tables() []string { return []string{"pgqrs_log", "pgqrs_spans", "pgqrs_done"} }
 
+func (o *ours) Live() string { return "select coalesce(sum(n), 0) from pgqrs_spans" }
+
 func (o *ours) Close() { _ = o.store.Close(context.Background()) }
 
 func (o *ours) Prepare(ctx context.Context, r *request) error {
-	o.batch = payloads(max(r.Batch, 1))
+	o.batch = payloads(max(r.Batch, 1), r.Bytes)
 	for len(o.consumers) < r.Consumers {
 		c, err := o.store.Consumer(ctx, queue)
 		if err != nil {
@@ -42,7 +44,7 @@ func (o *ours) Prepare(ctx context.Context, r *request) error {
 		}
 		o.consumers = append(o.consumers, c)
 	}
-	return fill(r.Backlog, func(batch [][]byte) error { _, err := o.produceBatch(ctx, batch); return err })
+	return fill(r, func(batch [][]byte) error { _, err := o.produceBatch(ctx, batch); return err })
 }
 
 func (o *ours) Run(ctx context.Context, r *request) (*answer, error) {
@@ -51,15 +53,30 @@ func (o *ours) Run(ctx context.Context, r *request) (*answer, error) {
 		return loop(ctx, r.Seconds, r.Tasks, func(ctx context.Context, _ int) (int, error) { return o.produceBatch(ctx, o.batch) })
 	case r.Kind == "produce":
 		return loop(ctx, r.Seconds, r.Tasks, func(ctx context.Context, _ int) (int, error) {
-			_, err := o.store.Produce(ctx, queue, o.batch[0], pgqrs.ProduceOptions{WorkerID: o.producer.WorkerID()})
-			return 1, err
+			return 1, o.produce(ctx, o.batch[0])
 		})
 	case r.Kind == "drain":
 		return loop(ctx, r.Seconds, r.Consumers, func(ctx context.Context, i int) (int, error) { return o.take(ctx, i, r.Batch) })
+	case r.Kind == "cycle":
+		return loop(ctx, r.Seconds, 1, func(ctx context.Context, _ int) (int, error) {
+			if _, err := o.produceBatch(ctx, o.batch); err != nil {
+				return 0, err
+			}
+			return o.take(ctx, 0, r.Batch)
+		})
 	case r.Kind == "consume":
 		return o.consume(ctx, r)
 	}
 	return nil, errUnknown
+}
+
+func (o *ours) Produce(ctx context.Context, n int64) error {
+	return o.produce(ctx, payload(n, usualBytes))
+}
+
+func (o *ours) produce(ctx context.Context, text []byte) error {
+	_, err := o.store.Produce(ctx, queue, text, pgqrs.ProduceOptions{WorkerID: o.producer.WorkerID()})
+	return err
 }
 
 func (o *ours) produceBatch(ctx context.Context, batch [][]byte) (int, error) {
@@ -85,6 +102,14 @@ func (o *ours) take(ctx context.Context, consumer, limit int) (int, error) {
 		}
 	}
 	return len(held), err
+}
+
+// Handle consumes until ctx ends.
+func (o *ours) Handle(ctx context.Context, seen func(payload []byte)) error {
+	return pgqrs.Dequeue().From(queue).Handle(func(_ context.Context, m *pgqrs.Message) error {
+		seen(m.Payload)
+		return nil
+	}).Execute(ctx, o.store)
 }
 
 // consume handles the backlog, or what of it can be handled in the time.

@@ -33,6 +33,8 @@ func openRows(ctx context.Context, dsn string) (subject, error) {
 
 func (m *rows) Tables() []string { return []string{"row_messages", "row_archive"} }
 
+func (m *rows) Live() string { return "select count(*) from row_messages" }
+
 func (m *rows) Close() {
 	ctx := context.Background()
 	_ = m.producer.Close(ctx)
@@ -43,7 +45,7 @@ func (m *rows) Close() {
 }
 
 func (m *rows) Prepare(ctx context.Context, r *request) error {
-	m.batch = payloads(max(r.Batch, 1))
+	m.batch = payloads(max(r.Batch, 1), r.Bytes)
 	for len(m.consumers) < r.Consumers {
 		c, err := m.newConsumer(ctx, int64(len(m.consumers)+1))
 		if err != nil {
@@ -51,7 +53,7 @@ func (m *rows) Prepare(ctx context.Context, r *request) error {
 		}
 		m.consumers = append(m.consumers, c)
 	}
-	return fill(r.Backlog, func(batch [][]byte) error { _, err := m.produce(ctx, batch); return err })
+	return fill(r, func(batch [][]byte) error { _, err := m.produce(ctx, batch); return err })
 }
 
 func (m *rows) Run(ctx context.Context, r *request) (*answer, error) {
@@ -64,6 +66,13 @@ func (m *rows) Run(ctx context.Context, r *request) (*answer, error) {
 	case "drain":
 		return loop(ctx, r.Seconds, r.Consumers, func(ctx context.Context, i int) (int, error) {
 			return m.consumers[i].take(ctx, r.Batch)
+		})
+	case "cycle":
+		return loop(ctx, r.Seconds, 1, func(ctx context.Context, _ int) (int, error) {
+			if _, err := m.produce(ctx, m.batch); err != nil {
+				return 0, err
+			}
+			return m.consumers[0].take(ctx, r.Batch)
 		})
 	}
 	return nil, errUnknown

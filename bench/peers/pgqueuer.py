@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -12,63 +13,55 @@ import asyncpg
 import uvloop
 from pgqueuer import AsyncpgPoolDriver, Job, Queries, QueueManager
 from pgqueuer.types import QueueExecutionMode
-from pydriver import Answer, Subject, fill, handle_backlog, loop, payload, payloads, serve
+from pydriver import Subject, serve
 
 ENTRYPOINT = "bench"
 BATCH = 1000
 """Jobs of one dequeue: of 10 (its default), 100 and 1000 the fastest here."""
 
 
-def encode(payload: object) -> bytes:
-    return json.dumps(payload).encode()
+def encode(message: object) -> bytes:
+    return json.dumps(message).encode()
 
 
 class PgQueuer(Subject):
     tables = ("pgqueuer", "pgqueuer_log", "pgqueuer_statistics")
     packages = ("pgqueuer", "asyncpg")
+    live = "select count(*) from pgqueuer"
+    stops_when_empty = True
 
     async def open(self, dsn: str) -> None:
-        self.dsn = dsn
         self.pool = await asyncpg.create_pool(dsn, min_size=4, max_size=16)
         self.queries = Queries.from_asyncpg_pool(self.pool)
-        await self.queries.install()
-
-    async def prepare(self, request: Answer) -> None:
-        self.batch = payloads(request.get("batch", 1))
-        await fill(request.get("backlog", 0), self._enqueue)
+        if not await self.pool.fetchval("select to_regclass('pgqueuer')"):
+            await self.queries.install()
 
     async def close(self) -> None:
         await self.pool.close()
 
-    async def _enqueue(self, batch) -> int:
+    async def produce(self, message) -> None:
+        await self.queries.enqueue(ENTRYPOINT, encode(message))
+
+    async def produce_batch(self, batch) -> int:
         names = [ENTRYPOINT] * len(batch)
-        texts = [encode(payload) for payload in batch]
+        texts = [encode(message) for message in batch]
         return len(await self.queries.enqueue(names, texts, [0] * len(batch)))
 
-    async def run_produce(self, request: Answer) -> Answer:
-        one = payload()
-
-        async def produce(_worker: int) -> int:
-            await self.queries.enqueue(ENTRYPOINT, encode(one))
-            return 1
-
-        async def produce_batch(_worker: int) -> int:
-            return await self._enqueue(self.batch)
-
-        do = produce if request["batch"] == 1 else produce_batch
-        return await loop(request["seconds"], request["tasks"], do)
-
-    async def run_consume(self, request: Answer) -> Answer:
+    async def consume(self, seen, until_empty: bool) -> None:
         manager = QueueManager(Queries(AsyncpgPoolDriver(self.pool)))
 
-        async def consume(count) -> None:
-            @manager.entrypoint(ENTRYPOINT)
-            async def handler(job: Job) -> None:
-                count(json.loads(job.payload))
+        @manager.entrypoint(ENTRYPOINT)
+        async def handler(job: Job) -> None:
+            seen(json.loads(job.payload))
 
-            await manager.run(batch_size=BATCH, mode=QueueExecutionMode.drain)
-
-        return await handle_backlog(request, consume)
+        mode = QueueExecutionMode.drain if until_empty else QueueExecutionMode.continuous
+        running = asyncio.ensure_future(manager.run(batch_size=BATCH, mode=mode))
+        try:
+            await asyncio.shield(running)
+        except asyncio.CancelledError:
+            manager.shutdown.set()
+            await running
+            raise
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The Rust original, the wheel `pgqrs` from PyPI.
 
-Its limits on rates are lifted, or batches of more than 50 would be refused.
+Its limits on rates and sizes are lifted, or batches of more than 50 and payloads of
+more than 50 kB would be refused.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder: it has a pgqrs.py
 
-from pydriver import Answer, Subject, fill, handle_backlog, loop, payload, payloads, serve
+from pydriver import Answer, Subject, loop, serve
 
 import pgqrs
 
@@ -20,11 +21,14 @@ QUEUE = "bench"
 class Upstream(Subject):
     tables = ("pgqrs_messages", "pgqrs_workflow_runs", "pgqrs_workflow_steps")
     packages = ("pgqrs",)
+    live = "select count(*) from pgqrs_messages where archived_at is null"
 
     async def open(self, dsn: str) -> None:
         config = pgqrs.Config(dsn)
         config.max_enqueue_per_second = 1_000_000_000
         config.max_enqueue_burst = 1_000_000_000
+        config.max_payload_size_bytes = 1 << 30
+        config.max_string_length = 1 << 30
         self.store = await pgqrs.connect_with(config)
         await pgqrs.admin(self.store).install()
         await self.store.queue(QUEUE)
@@ -32,26 +36,23 @@ class Upstream(Subject):
         self.consumers = []
 
     async def prepare(self, request: Answer) -> None:
-        self.batch = payloads(request.get("batch", 1))
         while len(self.consumers) < request.get("consumers", 0):
             self.consumers.append(await self.store.consumer(QUEUE))
-        await fill(request.get("backlog", 0), self._produce_batch)
+        await super().prepare(request)
 
-    async def _produce_batch(self, batch) -> int:
+    async def produce(self, message) -> None:
+        await pgqrs.produce(self.store, QUEUE, message)
+
+    async def produce_batch(self, batch) -> int:
         return len(await pgqrs.produce_batch(self.store, QUEUE, batch))
 
-    async def run_produce(self, request: Answer) -> Answer:
-        one = payload()
+    async def consume(self, seen, until_empty: bool) -> None:
+        """Its loop with one handler call for each message."""
 
-        async def produce(_worker: int) -> int:
-            await pgqrs.produce(self.store, QUEUE, one)
-            return 1
+        async def handler(message) -> None:
+            seen(message.payload)
 
-        async def produce_batch(_worker: int) -> int:
-            return await self._produce_batch(self.batch)
-
-        do = produce if request["batch"] == 1 else produce_batch
-        return await loop(request["seconds"], request["tasks"], do)
+        await pgqrs.dequeue().from_queue(QUEUE).batch(1).handle(handler).poll(self.store)
 
     async def run_drain(self, request: Answer) -> Answer:
         async def take(worker: int) -> int:
@@ -65,18 +66,6 @@ class Upstream(Subject):
             return len(messages)
 
         return await loop(request["seconds"], request["consumers"], take)
-
-    async def run_consume(self, request: Answer) -> Answer:
-        """Its loop with one handler call for each message."""
-
-        async def consume(count) -> None:
-            async def handler(message) -> None:
-                count(message.payload)
-
-            poll = pgqrs.dequeue().from_queue(QUEUE).batch(1).handle(handler)
-            await poll.poll(self.store)
-
-        return await handle_backlog(request, consume)
 
 
 if __name__ == "__main__":
