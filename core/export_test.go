@@ -49,3 +49,16 @@ func (s *Store) CountListening() int {
 	}
 	return n
 }
+
+// CountAsleep counts the queues on which the store is entered as asleep.
+func (s *Store) CountAsleep() int {
+	s.waker.mu.Lock()
+	defer s.waker.mu.Unlock()
+	n := 0
+	for _, e := range s.waker.asleep {
+		if !e.committed.IsZero() {
+			n++
+		}
+	}
+	return n
+}

@@ -184,13 +184,14 @@ func (st *Stream) fetch(f *fetch) {
 		}
 		st.subscribe(q.ID)
 		p := &backend.MessageDequeueParams{QueueID: q.ID, WorkerID: worker, Limit: limit, VT: st.options.VT}
+		looked := time.Now()
 		f.batch, f.next, err = st.dequeue(p)
 		if err != nil || f.batch != nil || st.options.UntilEmpty && !f.busy {
 			return err
 		}
 		var fresh bool
-		if fresh, f.told = s.waker.announce(s.ctx, q.ID); fresh {
-			// The rule: dequeue once more after saying that we sleep.
+		if fresh, f.told = s.waker.announce(s.ctx, q.ID, looked); fresh {
+			// The rule: dequeue once more after it was said that we sleep.
 			f.batch, f.next, err = st.dequeue(p)
 		}
 		return err

@@ -75,8 +75,11 @@ type waker struct {
 
 // entry says that the listener sleeps on a queue.
 type entry struct {
-	since     time.Time
-	committed bool // before, nobody but who makes the entry may rely on it
+	since time.Time
+	// committed is when it was; zero: not yet, and nobody but who makes the entry
+	// may rely on it. Who looked at the queue before may not either: what came in
+	// between, nobody was told of.
+	committed time.Time
 }
 
 const (
@@ -207,10 +210,10 @@ func (w *waker) hear(l backend.Listener) error {
 	}
 }
 
-// announce enters the store as asleep on a queue, so that it will be told. fresh:
-// it has just done so, and the queue must be looked at once more; told: it will
-// be told.
-func (w *waker) announce(ctx context.Context, queueID int64) (fresh, told bool) {
+// announce enters the store as asleep on a queue, so that it will be told. looked is
+// when the caller's last look at the queue began. fresh: the entry is newer than that,
+// and the queue must be looked at once more; told: it will be told.
+func (w *waker) announce(ctx context.Context, queueID int64, looked time.Time) (fresh, told bool) {
 	if !w.store.backend.Capabilities().Shared {
 		return false, true // all who produce are in this process: the hub tells
 	}
@@ -226,7 +229,8 @@ func (w *waker) announce(ctx context.Context, queueID int64) (fresh, told bool) 
 	}
 	w.mu.Unlock()
 	if l == nil || recent {
-		return false, l != nil && e.committed
+		told = l != nil && !e.committed.IsZero()
+		return told && looked.Before(e.committed), told
 	}
 	err := l.Sleep(ctx, []int64{queueID})
 	w.mu.Lock()
@@ -237,7 +241,7 @@ func (w *waker) announce(ctx context.Context, queueID int64) (fresh, told bool) 
 	if e, ok := w.asleep[queueID]; err != nil {
 		delete(w.asleep, queueID)
 	} else if ok {
-		w.asleep[queueID] = entry{since: e.since, committed: true}
+		w.asleep[queueID] = entry{since: e.since, committed: time.Now()}
 	}
 	return err == nil, err == nil
 }

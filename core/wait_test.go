@@ -277,6 +277,79 @@ func (l *mortalListener) Wait(ctx context.Context) (int64, error) {
 	}
 }
 
+// Of two streams of one process the first makes the entry. Messages come before that is
+// committed and after the second has looked, so that nobody is told of them; the first finds
+// one at its second look, and is busy with it. (model/waking.pml, RELIES_ON_NEW_ENTRY.)
+func TestAStreamDoesNotRelyOnAnEntryThatItsLastLookWasBefore(t *testing.T) {
+	onEach(t, func(t *testing.T, p *place) {
+		f := &slowToSleep{faulty: newFaulty(), asks: make(chan struct{}, 1), sleeps: make(chan struct{})}
+		s := p.through(t, func(b backend.Backend) backend.Backend { f.wrap(b); return p.away(f) })
+		got := make(chan backend.Message, 2)
+		for i := range 2 {
+			st := openStream(t, s, "tasks", pgqrs.StreamOptions{VT: time.Minute, BatchSize: 1})
+			looked, answer := make(chan struct{}), make(chan struct{})
+			if i == 1 {
+				var once sync.Once
+				f.failAfter("dequeue", func(context.Context) error {
+					once.Do(func() { close(looked); <-answer })
+					return nil
+				})
+			}
+			go func() {
+				if b, err := st.Next(t.Context()); err == nil {
+					m, _ := b.Next()
+					got <- *m // and busy with it from now on
+				}
+			}()
+			if i == 0 {
+				receive(t, "the first stream to enter itself", f.asks)
+				continue
+			}
+			receive(t, "the second stream to look", looked)
+			p.produce(t, "tasks", 2) // nobody sleeps, so nobody is told
+			close(f.sleeps)
+			until(t, "the entry is made", func() bool { return s.CountAsleep() == 1 })
+			close(answer)
+		}
+		since := time.Now()
+		for range 2 {
+			receive(t, "a message", got)
+		}
+		if took := time.Since(since); took > promptly {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// slowToSleep is a backend whose listeners enter themselves on command.
+type slowToSleep struct {
+	*faulty
+	asks   chan struct{} // somebody wants to
+	sleeps chan struct{} // closed: go on
+}
+
+func (f *slowToSleep) ListenerOpen(ctx context.Context) (backend.Listener, error) {
+	l, err := f.faulty.ListenerOpen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &slowListener{l, f}, nil
+}
+
+type slowListener struct {
+	backend.Listener
+	f *slowToSleep
+}
+
+func (l *slowListener) Sleep(ctx context.Context, queueIDs []int64) error {
+	select {
+	case l.f.asks <- struct{}{}:
+	default: // somebody did before
+	}
+	<-l.f.sleeps
+	return l.Listener.Sleep(ctx, queueIDs)
+}
+
 func TestAnIdleStreamHardlyAsksTheServer(t *testing.T) {
 	onEach(t, func(t *testing.T, p *place) {
 		w := newWatcher()

@@ -18,3 +18,10 @@ hidden byte dead_only_at_the_limit;      // dead is what was leased max_read_ct 
 hidden byte lost_answer_is_found;        // an archive asked again knows what the first try did
 hidden byte purge_leaves_nothing;        // what was live when a purge began is not when it has ended
 hidden byte told_is_durable;             // what was answered survives a crash of the server
+
+// Of waking, and of the ring.
+hidden byte sleeper_is_woken;            // a message is never ready while one that was told sleeps and all others rest
+hidden byte completes_once;              // each operation that was accepted, and no other, completes once
+hidden byte readable_while_waiting;      // the descriptor is readable exactly while completions wait
+hidden byte ring_has_room;               // no completion finds the ring full
+hidden byte close_is_last;               // nothing completes behind the close of a store

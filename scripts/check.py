@@ -4,7 +4,8 @@
 
 Links between the documents lead somewhere; a decision that a comment cites
 exists, and no two have one number; the version of the header is in the
-changelog; the files that git knows are clean text.
+changelog; what docs/guarantees.md promises is shown by a test or an invariant that exists;
+the files that git knows are clean text.
 """
 
 from __future__ import annotations
@@ -18,6 +19,16 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
 DECISION = re.compile(r"docs/adr/\d{4}[-\w]*(?:\.md)?")
+GUARANTEES = PROJECT / "docs/guarantees.md"
+# A name that could be a test's or an invariant's, and where such names are defined.
+PROOF = re.compile(r"`((?:Test|test_)\w+|[a-z]+(?:_[a-z]+)+|[a-z]+(?:[A-Z][a-z]*)+|fifo)`")
+PROVED = re.compile(
+    r"^(?:func (\w+)\(|\s*(?:async )?def (test_\w+)\(|hidden byte (\w+);)", re.MULTILINE
+)
+NO_PROOFS = {
+    *("max_lease_seconds", "max_read_ct", "maybe_committed", "read_ct", "synchronous_commit"),
+    "wal_writer_delay",
+}
 CONFLICT = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
 
 
@@ -58,6 +69,40 @@ def problems_of(path: Path) -> list[str]:
     return found
 
 
+def proofs() -> set[str]:
+    """The names of all tests, and of the invariants of the formal models."""
+    places = [
+        *PROJECT.glob("core/**/*.go"),
+        *PROJECT.glob("capi/**/*_test.go"),
+        *PROJECT.glob("python/tests/**/test_*.py"),
+        PROJECT / "model/invariants.h",
+    ]
+    found = PROVED.findall("\n".join(place.read_text() for place in places))
+    return {name for names in found for name in names if name}
+
+
+def problems_of_guarantees() -> list[str]:
+    """Guarantees that name nothing that shows them, or something that is not there."""
+    text = GUARANTEES.read_text()
+    there = proofs()
+    found = [
+        f"docs/guarantees.md names {name}, which is neither a test nor an invariant"
+        for name in PROOF.findall(text)
+        if name not in there and name not in NO_PROOFS
+    ]
+    rows = [line for line in text.splitlines() if line.startswith("| ") and "shown by" not in line]
+    found += [
+        f"docs/guarantees.md: nothing shows {row!r}"
+        for row in rows
+        if not PROOF.search(row.split("|")[-2])
+    ]
+    invariants = re.findall(r"hidden byte (\w+);", (PROJECT / "model/invariants.h").read_text())
+    found += [
+        f"docs/guarantees.md leaves out {name}" for name in invariants if f"`{name}`" not in text
+    ]
+    return found
+
+
 def problems_of_project() -> list[str]:
     """What is wrong between files."""
     found = []
@@ -81,7 +126,7 @@ def main() -> int:
         for path in tracked()
         for problem in problems_of(path)
     ]
-    found += problems_of_project()
+    found += problems_of_project() + problems_of_guarantees()
     print("\n".join(found) if found else "documents and code agree")
     return 1 if found else 0
 

@@ -84,7 +84,16 @@ def check(run: Run) -> Verdict:
         defines = [f"-D{setting}" for setting in run.settings]
         steps = [
             ["spin", *defines, "-a", run.model.name],
-            ["gcc", "-w", "-O2", "-DSAFETY", "-DCOLLAPSE", f"-DMEMLIM={MEGABYTES}", "-opan", "pan.c"],
+            [
+                "gcc",
+                "-w",
+                "-O2",
+                "-DSAFETY",
+                "-DCOLLAPSE",
+                f"-DMEMLIM={MEGABYTES}",
+                "-opan",
+                "pan.c",
+            ],
             ["./pan", f"-m{DEEPEST}"],
         ]
         output = ""
@@ -128,8 +137,8 @@ def show(run: Run, verdict: Verdict) -> None:
     said = verdict.trouble or (f"finds {verdict.found}" if verdict.found else "holds")
     if not verdict.is_as_expected(run) and run.find:
         said += f", not {run.find}"
-    line = f"  {run.title:<52} {word:<6} {verdict.states:>10,} states {verdict.seconds:>5.0f} s  {said}"
-    print(line, flush=True)
+    seen = f"{verdict.states:>10,} states {verdict.seconds:>5.0f} s"
+    print(f"  {run.title:<52} {word:<6} {seen}  {said}", flush=True)
 
 
 def unproved(all_runs: list[Run]) -> list[str]:
