@@ -32,6 +32,7 @@ type Store struct {
 	settles  coalescer[settlement, *settling]
 	*peers   // ledger and hub
 	keeper   *keeper
+	outage   outage
 	waker    *waker
 	turns    turns
 
@@ -58,6 +59,7 @@ func newStore(c *Config, b backend.Backend) *Store {
 	s.peers = joinPeers(b.Identity())
 	s.waker = newWaker(s)
 	s.keeper = newKeeper(s)
+	s.outage.log = log
 	return s
 }
 
