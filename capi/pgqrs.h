@@ -224,7 +224,7 @@ void pgqrs_batch_free(pgqrs_batch *batch);
  * Opens a store. `config` is a JSON object:
  *   {"dsn": "postgresql://…" or "memory://name", "schema": "public",
  *    "max_connections": 16, "auto_install": true, "auto_create_queues": true,
- *    "connection_timeout_seconds": 30, "default_lock_time_seconds": 5,
+ *    "connection_timeout_seconds": 30, "answer_timeout_seconds": 60, "default_lock_time_seconds": 5,
  *    "default_max_batch_size": 100, "max_read_ct": 5, "max_lease_seconds": 3600,
  *    "max_payload_size_bytes": 0}
  * Only dsn is required; an unknown key is PGQRS_CONFIG. *store is set at once, to

@@ -27,6 +27,10 @@ type Config struct {
 	// ConnectTimeout bounds connecting and the wait for a free connection,
 	// 0.1 s … 1 h. Default 30 s.
 	ConnectTimeout time.Duration
+	// AnswerTimeout is how long one operation waits for the server's answer, 1 s …
+	// 1 day; then it is cancelled, and the connection given up where even that has no
+	// answer. Default 60 s.
+	AnswerTimeout time.Duration
 	// DefaultLockTime is the vt of a dequeue that names none, from a queue that has
 	// none of its own, 0.1 s … 7 days. Default 5 s.
 	DefaultLockTime time.Duration
@@ -63,7 +67,7 @@ const (
 func NewConfig(dsn string) *Config {
 	return &Config{
 		DSN: dsn, Schema: "public", MaxConnections: 16, AutoInstall: true, AutoCreateQueues: true,
-		ConnectTimeout: 30 * time.Second, DefaultLockTime: 5 * time.Second, DefaultMaxBatchSize: 100,
+		ConnectTimeout: 30 * time.Second, AnswerTimeout: 60 * time.Second, DefaultLockTime: 5 * time.Second, DefaultMaxBatchSize: 100,
 		MaxReadCount: 5, MaxLease: time.Hour,
 	}
 }
@@ -85,6 +89,9 @@ func WithoutAutoCreateQueues() Option { return func(c *Config) { c.AutoCreateQue
 
 // WithConnectTimeout sets Config.ConnectTimeout.
 func WithConnectTimeout(d time.Duration) Option { return func(c *Config) { c.ConnectTimeout = d } }
+
+// WithAnswerTimeout sets Config.AnswerTimeout.
+func WithAnswerTimeout(d time.Duration) Option { return func(c *Config) { c.AnswerTimeout = d } }
 
 // WithDefaultLockTime sets Config.DefaultLockTime.
 func WithDefaultLockTime(d time.Duration) Option { return func(c *Config) { c.DefaultLockTime = d } }
@@ -109,6 +116,7 @@ type configText struct {
 	AutoInstall         *bool    `json:"auto_install"`
 	AutoCreateQueues    *bool    `json:"auto_create_queues"`
 	ConnectTimeout      *float64 `json:"connection_timeout_seconds"`
+	AnswerTimeout       *float64 `json:"answer_timeout_seconds"`
 	DefaultLockTime     *float64 `json:"default_lock_time_seconds"`
 	DefaultMaxBatchSize *int     `json:"default_max_batch_size"`
 	MaxReadCount        *int     `json:"max_read_ct"`
@@ -118,7 +126,7 @@ type configText struct {
 
 // ParseConfig reads a Config from a JSON object whose keys are the option names
 // of the Python API (dsn, schema, max_connections, auto_install,
-// auto_create_queues, connection_timeout_seconds, default_lock_time_seconds,
+// auto_create_queues, connection_timeout_seconds, answer_timeout_seconds, default_lock_time_seconds,
 // default_max_batch_size, max_read_ct, max_lease_seconds,
 // max_payload_size_bytes). What is missing has its default; an unknown key is
 // ErrConfig.
@@ -142,6 +150,7 @@ func ParseConfig(text []byte) (*Config, error) {
 	set(&c.AutoInstall, t.AutoInstall)
 	set(&c.AutoCreateQueues, t.AutoCreateQueues)
 	setSeconds(&c.ConnectTimeout, t.ConnectTimeout)
+	setSeconds(&c.AnswerTimeout, t.AnswerTimeout)
 	setSeconds(&c.DefaultLockTime, t.DefaultLockTime)
 	set(&c.DefaultMaxBatchSize, t.DefaultMaxBatchSize)
 	set(&c.MaxReadCount, t.MaxReadCount)
@@ -176,6 +185,8 @@ func (c *Config) validate() error {
 		return fail("max_connections must be between 1 and 1000, not %d", c.MaxConnections)
 	case c.ConnectTimeout < 100*time.Millisecond || c.ConnectTimeout > time.Hour:
 		return fail("connection_timeout_seconds must be between 0.1 and 3600, not %g", c.ConnectTimeout.Seconds())
+	case c.AnswerTimeout < time.Second || c.AnswerTimeout > 24*time.Hour:
+		return fail("answer_timeout_seconds must be between 1 and 86400, not %g", c.AnswerTimeout.Seconds())
 	case c.DefaultLockTime < MinVT || c.DefaultLockTime > MaxVT:
 		return fail("default_lock_time_seconds must be between 0.1 and 604800, not %g", c.DefaultLockTime.Seconds())
 	case c.DefaultMaxBatchSize < 1 || c.DefaultMaxBatchSize > MaxBatchSize:

@@ -46,6 +46,6 @@ func open(ctx context.Context, c *Config) (backend.Backend, error) {
 	}
 	return postgres.Open(ctx, postgres.Config{
 		DSN: c.DSN, Schema: c.Schema, MaxConnections: c.MaxConnections,
-		ConnectTimeout: c.ConnectTimeout, AutoInstall: c.AutoInstall,
+		ConnectTimeout: c.ConnectTimeout, AnswerTimeout: c.AnswerTimeout, AutoInstall: c.AutoInstall,
 	})
 }

@@ -46,6 +46,15 @@ func transient(err error) bool {
 
 func errClosed() error { return backend.Errorf(ErrClosed, "the store is closed") }
 
+// errUnknown: the answer was lost, and the server does not know any more whether the
+// operation was done.
+func errUnknown() error {
+	return &Error{
+		Kind: ErrConnection, MaybeCommitted: true, Index: -1,
+		Message: "the answer was lost with the connection, and the lease has ended since: it may have been done or not",
+	}
+}
+
 func errInvalid(format string, args ...any) error {
 	return backend.Errorf(ErrInvalid, format, args...)
 }

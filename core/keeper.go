@@ -200,7 +200,12 @@ func (s *Store) extendKept(b *Batch, kept []backend.Delivery, asked time.Time) {
 
 // extended takes the answer of an extension that was asked for at that moment.
 func (b *Batch) extended(kept []backend.Delivery, answers []backend.Extension, asked time.Time, err error) {
-	if err != nil {
+	switch {
+	case err == nil:
+		b.store.outage.worked()
+	case transient(err):
+		b.store.outage.failed("extending leases", err)
+	default:
 		b.store.log.Warn("leases could not be extended", "queue_id", b.QueueID, "messages", len(kept), "error", err)
 	}
 	b.mu.Lock()

@@ -70,7 +70,7 @@ func (s *Store) carryDistinct(key settlement, flight []*settling) {
 	for _, c := range flight {
 		all = append(all, c.deliveries...)
 	}
-	var answers []backend.Extension
+	var answers []settled
 	var err error
 	if len(all) > 0 {
 		if answers, err = s.settleSurely(key, all); err == nil {
@@ -83,15 +83,33 @@ func (s *Store) carryDistinct(key settlement, flight []*settling) {
 			continue
 		}
 		n := len(c.deliveries)
-		c.done(answers[:n:n], nil)
+		c.done(extensions(answers[:n]))
 		answers = answers[n:]
 	}
+}
+
+// settled is the answer for one delivery.
+type settled struct {
+	backend.Extension
+	unknown bool // nobody can tell any more whether it was done
+}
+
+// extensions are the answers of one call: an error when one of them is not known.
+func extensions(answers []settled) ([]backend.Extension, error) {
+	all := make([]backend.Extension, len(answers))
+	for i, a := range answers {
+		if a.unknown {
+			return nil, errUnknown()
+		}
+		all[i] = a.Extension
+	}
+	return all, nil
 }
 
 // settleSurely asks until there is an answer, or the connection time-out of the
 // store has passed. An answer that was lost with the connection is asked again:
 // what the first try did counts.
-func (s *Store) settleSurely(key settlement, deliveries []backend.Delivery) ([]backend.Extension, error) {
+func (s *Store) settleSurely(key settlement, deliveries []backend.Delivery) ([]settled, error) {
 	deadline := time.Now().Add(s.config.ConnectTimeout)
 	wait := reconnectBackoff()
 	var lost []bool // nil: no answer was lost yet
@@ -128,9 +146,10 @@ func (s *Store) heldBefore(deliveries []backend.Delivery) []bool {
 // may have been carried out, and which deliveries were held before it. The backend
 // knows what became of an archive. A miss of a delete or a release means that the
 // earlier try did it, as long as the lease cannot have ended yet by our own clock,
-// for until then nobody else can have touched the message.
-func (s *Store) settleOnce(key settlement, deliveries []backend.Delivery, lost []bool) ([]backend.Extension, error) {
-	answers := make([]backend.Extension, len(deliveries))
+// for until then nobody else can have touched the message. Behind that end nobody can
+// tell.
+func (s *Store) settleOnce(key settlement, deliveries []backend.Delivery, lost []bool) ([]settled, error) {
+	answers := make([]settled, len(deliveries))
 	var outcomes []backend.Outcome
 	var err error
 	switch key.verb {
@@ -142,7 +161,11 @@ func (s *Store) settleOnce(key settlement, deliveries []backend.Delivery, lost [
 		outcomes, err = s.backend.MessageRelease(s.ctx, &backend.MessageReleaseParams{
 			QueueID: key.queueID, Deliveries: deliveries, Undelivered: key.undelivered, Delay: key.by, NoWait: key.noWait})
 	case extending:
-		return s.backend.MessageExtend(s.ctx, &backend.MessageExtendParams{QueueID: key.queueID, Deliveries: deliveries, By: key.by, Mode: key.mode, NoWait: key.noWait})
+		var extended []backend.Extension
+		extended, err = s.backend.MessageExtend(s.ctx, &backend.MessageExtendParams{QueueID: key.queueID, Deliveries: deliveries, By: key.by, Mode: key.mode, NoWait: key.noWait})
+		for i, e := range extended {
+			answers[i].Extension = e
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -153,8 +176,9 @@ func (s *Store) settleOnce(key settlement, deliveries []backend.Delivery, lost [
 			answers[i].Held = true
 		case o == backend.SettledBefore:
 			answers[i].Held = lost[i]
-		case lost != nil && key.verb != archiving:
+		case lost != nil && key.verb != archiving && lost[i]:
 			_, answers[i].Held = s.ledger.holds(deliveries[i])
+			answers[i].unknown = !answers[i].Held
 		}
 	}
 	return answers, nil

@@ -360,3 +360,25 @@ func TestADequeueThatIsCancelledGivesBackWhatItLeased(t *testing.T) {
 		}
 	})
 }
+
+// TestALostAnswerBehindTheEndOfTheLeaseIsUnknown: the first try did it, the second finds
+// nothing, and by then somebody else could have taken the message.
+func TestALostAnswerBehindTheEndOfTheLeaseIsUnknown(t *testing.T) {
+	onEach(t, func(t *testing.T, p *place) {
+		f := newFaulty()
+		s := p.through(t, f.wrap)
+		p.produce(t, "tasks", 2)
+		c := newConsumer(t, s, "tasks")
+		got := dequeue(t, c, 2, 0.1)
+		f.failAfter("delete", func(ctx context.Context) error {
+			f.failAfter("delete", nil)
+			until(t, "the lease has ended", func() bool { return time.Now().After(got[0].VT.Add(50 * time.Millisecond)) })
+			return lostAnswer()
+		})
+		held, err := got[0].Delete(t.Context())
+		var e *pgqrs.Error
+		if held || !errors.As(err, &e) || !e.MaybeCommitted {
+			t.Errorf("%v %#v", held, err)
+		}
+	})
+}

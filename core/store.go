@@ -32,6 +32,7 @@ type Store struct {
 	settles  coalescer[settlement, *settling]
 	*peers   // ledger and hub
 	keeper   *keeper
+	outage   outage
 	waker    *waker
 	merger   merger
 	turns    turns
@@ -60,6 +61,7 @@ func newStore(c *Config, b backend.Backend) *Store {
 	s.waker = newWaker(s)
 	s.merger.store = s
 	s.keeper = newKeeper(s)
+	s.outage.log = log
 	return s
 }
 

@@ -113,6 +113,9 @@ func (st *Stream) Next(ctx context.Context) (*Batch, error) {
 		if err != nil {
 			return nil, err
 		}
+		if f.err == nil && !f.full {
+			st.store.outage.worked()
+		}
 		switch {
 		case f.batch != nil:
 			return f.batch, nil
@@ -286,9 +289,7 @@ func (st *Stream) recover(ctx context.Context, err error, reconnect *backoff) {
 	case !transient(err):
 		st.end(err)
 	default:
-		if reconnect.next == 0 {
-			st.store.log.Warn("messages cannot be fetched; trying again until the server is back", "queue", st.queue, "error", err)
-		}
+		st.store.outage.failed("fetching messages", err)
 		st.wait(ctx, nil, reconnect.delay())
 	}
 }

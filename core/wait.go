@@ -183,7 +183,7 @@ func (w *waker) listen() {
 		}
 		_ = l.Close() // it is lost, or the store closes
 		if w.ctx.Err() == nil {
-			w.store.log.Warn("the connection that listens was lost; polling until it is back", "error", err)
+			w.store.outage.failed("listening", err)
 		}
 	}
 }

@@ -13,7 +13,7 @@ from .faults import FAULTS
 from .run import Outcome, Plan, choose, fresh_seed, run
 from .server import PROJECT, Server
 
-FOLDER = PROJECT / "build" / "soak"
+FOLDER = Path(os.environ.get("SOAK_FOLDER", PROJECT / "build" / "soak"))
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ from .server import PROJECT
 MODES = ("handler", "explicit", "iterate", "dequeue")
 END_SECONDS = 30.0
 """How long a program may take to end when it is told to."""
-START_SECONDS = 15.0
+START_SECONDS = 30.0
 """How long a program may take until it has its first message."""
 
 

@@ -99,7 +99,7 @@ class Proxy:
                 writer.write(data)
                 await writer.drain()
             if pair.forgotten:  # the end does not pass either
-                await asyncio.get_running_loop().create_future()
+                await pair.over.wait()
 
 
 class _Pair:
@@ -110,9 +110,11 @@ class _Pair:
         self._server = server
         self.swallowing = False
         self.forgotten = False
+        self.over = asyncio.Event()
 
     def reset(self) -> None:
         """Ends both sides with RST."""
+        self.over.set()
         for writer in (self._client, self._server):
             sock = writer.get_extra_info("socket")
             if sock is not None and sock.fileno() >= 0:

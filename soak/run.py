@@ -23,7 +23,7 @@ from .recovery import LIMIT_US, Lives, judge_logs, judge_recovery
 from .server import PgBouncer, Server
 from .tables import read_tables
 
-WARM_UP_SECONDS = 3.0
+WARM_UP_SECONDS = 1.0
 REST_SECONDS = LIMIT_US / 1e6 + 0.5
 MAX_READ_CT = 5
 CLOCK_DRIFT_SECONDS = 0.05
@@ -77,6 +77,7 @@ async def run(server: Server, plan: Plan, folder: Path, *, inside: Any = None) -
     try:
         await bench.open(set(routes))
         await bench.man(routes, plan.producers, plan.consumers)
+        await asyncio.gather(*(bench.crew.await_work(m) for m in bench.crew.members))
         await asyncio.sleep(WARM_UP_SECONDS)
         before = _footprints(bench)
         await _strike(bench, plan)

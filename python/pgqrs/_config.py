@@ -33,6 +33,9 @@ class Config:
     """Whether a queue is made on first use; else QueueNotFoundError."""
     connection_timeout_seconds: float = 30
     """How long connecting, and waiting for a free connection, may take: 0.1 to 3600."""
+    answer_timeout_seconds: float = 60
+    """How long one operation waits for the server's answer: 1 s to one day. Then it is
+    cancelled, and the connection given up where even that has no answer."""
     default_lock_time_seconds: float = 5
     """The vt where none is given and the queue has none of its own: 0.1 s to 7 days."""
     default_max_batch_size: int = 100
@@ -81,6 +84,7 @@ _WHOLE = (
 
 _SECONDS = (
     ("connection_timeout_seconds", 0.1, 3600),
+    ("answer_timeout_seconds", 1, _types.DAY),
     ("default_lock_time_seconds", _types.MIN_VT_SECONDS, _types.MAX_VT_SECONDS),
     ("max_lease_seconds", 1, 30 * _types.DAY),
 )

@@ -68,8 +68,13 @@ async def connect(o: Options) -> pgqrs.Store:
     while it is."""
     while True:
         try:
-            return await pgqrs.connect(o.dsn, max_connections=4, default_lock_time_seconds=o.vt)
-        except pgqrs.PgqrsConnectionError:
+            return await pgqrs.connect(
+                o.dsn,
+                max_connections=4,
+                default_lock_time_seconds=o.vt,
+                answer_timeout_seconds=o.answer_timeout,
+            )
+        except (pgqrs.PgqrsConnectionError, pgqrs.TimeoutError):
             await asyncio.sleep(RECONNECT_SECONDS)
 
 

@@ -27,6 +27,8 @@ type Config struct {
 	// ConnectTimeout bounds Open, and the wait of an operation for a connection.
 	// 0: 30 s.
 	ConnectTimeout time.Duration
+	// AnswerTimeout is how long an operation waits for the server's answer. 0: 60 s.
+	AnswerTimeout time.Duration
 	// AutoInstall lets Open install or upgrade the schema.
 	AutoInstall bool
 }
@@ -39,6 +41,7 @@ type Backend struct {
 	sql            queries
 	identity       string // of the schema, a UUID
 	connectTimeout time.Duration
+	answerTimeout  time.Duration
 	mode           callMode
 	marks          watermarks
 	closing        context.Context // ends with Close
@@ -76,7 +79,8 @@ func Open(ctx context.Context, c Config) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backend{connection: pool.ConnConfig.Copy(), schema: c.Schema, connectTimeout: c.ConnectTimeout}
+	b := &Backend{connection: pool.ConnConfig.Copy(), schema: c.Schema, connectTimeout: c.ConnectTimeout, answerTimeout: c.AnswerTimeout}
+	b.watchAnswers(pool)
 	if err := sqlfile.Fill(&b.sql, queryFiles, "sql", c.Schema); err != nil {
 		return nil, err
 	}
@@ -100,6 +104,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 30 * time.Second
+	}
+	if c.AnswerTimeout == 0 {
+		c.AnswerTimeout = 60 * time.Second
 	}
 	return c
 }
@@ -189,7 +196,7 @@ func (b *Backend) once(ctx context.Context, operate func(ctx context.Context, c 
 		return err
 	}
 	defer c.Release()
-	return operate(ctx, c)
+	return b.answering(ctx, func(ctx context.Context) error { return operate(ctx, c) })
 }
 
 // bind returns a context that ends with ctx or with Close.

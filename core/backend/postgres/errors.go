@@ -31,6 +31,8 @@ const (
 	stateLockNotAvailable     = "55P03"
 	stateReadOnly             = "25006"
 	stateIdleTimeout          = "57P05"
+	stateIdleInTransaction    = "25P03"
+	stateTransactionTimeout   = "25P04"
 	stateNoStatement          = "26000"
 	stateFeatureNotSupported  = "0A000"
 	stateStatementExists      = "42P05"
@@ -100,6 +102,8 @@ func (b *Backend) failure(ctx context.Context, err error, twice repeatable) erro
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			e.Kind, e.Message = backend.ErrTimeout, "the operation took longer than it was given"
 		}
+	case errors.As(err, new(*noAnswerError)):
+		e.Kind, e.Message = backend.ErrConnection, "the server did not answer in time, and the connection was given up: "+err.Error()
 	case unsent:
 		e.Kind, e.Message = backend.ErrConnection, "cannot reach the server: "+err.Error()
 	default:
@@ -126,6 +130,9 @@ func (b *Backend) serverFailure(e *backend.Error, server *pgconn.PgError, connec
 		e.SafeToRetry = true
 	case server.Code == stateQueryCanceled, server.Code == stateLockNotAvailable:
 		e.Kind, e.SafeToRetry = backend.ErrTimeout, true
+	case server.Code == stateIdleInTransaction, server.Code == stateTransactionTimeout:
+		// FATAL, but it ended a transaction that was open: nothing was done.
+		e.Kind, e.SafeToRetry, e.MaybeCommitted = backend.ErrTimeout, true, false
 	case server.Code == stateReadOnly: // a standby, or one that is being promoted
 		e.Kind, e.SafeToRetry = backend.ErrConnection, true
 	case class == "53": // too many connections, no memory, disk full
