@@ -14,7 +14,7 @@ GO_SOURCES := $(shell find core capi -type f ! -name '*_test.go' ! -path '*/test
 PACKAGING := pyproject.toml setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build lint fmt check test test-race fuzz soak model bench wheel sdist deps clean
+.PHONY: help demo build lint fmt check test test-race fuzz soak stress model bench wheel sdist deps clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -53,8 +53,12 @@ test-race: $(VENV)/.built ## the Go tests under the race detector
 fuzz: $(VENV)/.built ## compare the backends in random operation sequences for FUZZTIME (default 5m)
 	go test ./core/backend/postgres -run '^$$' -fuzz FuzzModel -fuzztime $(or $(FUZZTIME),5m)
 
-soak: $(VENV)/.built ## run the random stress for SOAKTIME (default 1h), crashes of the server included
-	go test ./core/backend/postgres/stress -count=1 -timeout 0 -stress.duration $(or $(SOAKTIME),1h)
+soak: $(VENV)/.built $(VENV)/.tools ## faults and a ledger for SOAKTIME seconds a run (default 120; SEED=, FAULTS=mix|each|none|NAME,…, ROUNDS=)
+	@mkdir -p build && go build -buildvcs=false -o build/testserver ./core/internal/testserver/run
+	@PGQRS_TESTSERVER=$(CURDIR)/build/testserver $(BIN)/python -m soak --seconds $(or $(SOAKTIME),120) --faults $(or $(FAULTS),mix) --rounds $(or $(ROUNDS),1) $(if $(SEED),--seed $(SEED))
+
+stress: $(VENV)/.built ## run random calls on the tables for STRESSTIME (default 1h), crashes of the server included
+	go test ./core/backend/postgres/stress -count=1 -timeout 0 -stress.duration $(or $(STRESSTIME),1h)
 
 model: ## check the formal models of the protocols with spin, and that broken ones are found out
 	@$(PYTHON) scripts/model.py $(RUNS)

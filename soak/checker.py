@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from .history import Delivery, History, Produce, Settle
 from .tables import Place, Tables
@@ -158,14 +159,14 @@ class _Judge:
         if not keys:  # stored, and there is no trace of it
             self.accuse("lost", "stored, never delivered, and not in the log")
             return None
-        key = str(next(iter(keys)))
+        key = str(self.deliveries[0].key if self.deliveries else self.key)
         base, _, index = key.rpartition(".")
         produce = self.history.produces.get(base)
         if produce is None:
             self.accuse("from nowhere", f"its payload says {key}")
             return None
-        if produce.ids is not None and produce.ids[int(index)] != self.message:
-            self.accuse("from nowhere", f"{key} was stored as {produce.ids[int(index)]}")
+        if produce.ids is not None and produce.ids[int(index) :][:1] != [self.message]:
+            self.accuse("from nowhere", f"{key} was stored as one of {produce.ids}")
         return produce
 
     # ---- what became of it ----
@@ -177,9 +178,7 @@ class _Judge:
         if not self.logged:
             if self.places:
                 self.accuse("without payload", f"{self.places}")
-            elif any(
-                s.verb == "delete" and s.may_be_done for d in self.deliveries for s in d.settles
-            ):
+            elif self._may_be_deleted():
                 counts["deleted"] += 1
             else:
                 self.accuse("lost", "it is gone, and nobody deleted it")
@@ -194,6 +193,10 @@ class _Judge:
                 self._archived(place)
             elif place.outcome == "dead" and place.read_ct < self.max_read_ct:
                 self.accuse("dead too early", f"after {place.read_ct} deliveries")
+
+    def _may_be_deleted(self) -> bool:
+        settles = (s for d in self.deliveries for s in d.settles)
+        return any(s.verb == "delete" and s.may_be_done for s in settles)
 
     def _archived(self, place: Place) -> None:
         by = [d for d in self.deliveries if d.lease == place.lease]
@@ -216,10 +219,8 @@ class _Judge:
         for s in a.settles:
             # What answered True was done at its ask or later, and held the lease then.
             if s.answer and b.taken_us < s.asked_at and not forgotten:
-                self.accuse(
-                    f"{s.verb} by a late holder",
-                    f"lease {a.lease} was asked {s.asked_at - b.taken_us} us after {b.lease} was drawn",
-                )
+                late = f"{s.asked_at - b.taken_us} us after {b.lease} was drawn"
+                self.accuse(f"{s.verb} by a late holder", f"lease {a.lease} was asked {late}")
         end = self._lease_end(a, b.taken_us)
         if b.taken_us >= end:
             return
@@ -302,7 +303,7 @@ class _Judge:
     def _count_overlapping_handlers(self) -> None:
         """Not a violation: a lease may end while its handler runs. Told all the same."""
         spans = sorted((d.got_at, d.done_at) for d in self.deliveries if d.done_at is not None)
-        overlapping = sum(b[0] < a[1] for a, b in zip(spans, spans[1:], strict=False))
+        overlapping = sum(b[0] < a[1] for a, b in pairwise(spans))
         self.verdict.counts["handlers at the same time"] += overlapping
 
     def _disturbed(self, since: int, until: int) -> bool:

@@ -28,6 +28,7 @@ DIRECT, PROXY, TRANSACTION, SESSION = "direct", "proxy", "transaction", "session
 STOPPED_SECONDS = 4.0
 """How long a program is stopped: twice its lease."""
 MANY_CONNECTIONS = 400
+LOCK_SOME = "select id from pgqrs_spans order by "
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,12 @@ async def server_away(bench: Bench) -> None:
     await bench.server_down("stop", 10)
 
 
+@FAULTS.add("backends-terminated")
+async def backends_terminated(bench: Bench) -> None:
+    """All connections are ended (pg_terminate_backend)."""
+    await bench.terminate_all()
+
+
 @FAULTS.add("terminate-backends")
 async def terminate_backends(bench: Bench) -> None:
     """All connections are ended (pg_terminate_backend) every second, five times."""
@@ -207,7 +214,7 @@ async def serializable(bench: Bench) -> None:
                 async with await psycopg.AsyncConnection.connect(bench.dsn) as connection:
                     for order in ("lease desc, id desc", "lease, id"):
                         await connection.execute(
-                            f"select id from pgqrs_spans order by {order} limit 20 for update".encode()
+                            (LOCK_SOME + order + " limit 20 for update").encode()
                         )
                         await asyncio.sleep(0.02)
                     await connection.rollback()

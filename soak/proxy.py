@@ -17,6 +17,7 @@ class Proxy:
         self._target = port
         self._listen = listen
         self._pairs: set[_Pair] = set()
+        self._tasks: set[asyncio.Task[None]] = set()  # one for each pair
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._server: asyncio.Server | None = None
@@ -57,8 +58,7 @@ class Proxy:
             self._server.close()
         self.resume()
         self.cut()
-        while self._pairs:
-            await asyncio.sleep(0.01)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -67,6 +67,10 @@ class Proxy:
             writer.transport.abort()
             return
         pair = _Pair(writer, there[1])
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         self._pairs.add(pair)
         ways = [
             asyncio.create_task(self._pass(pair, reader, there[1], False)),

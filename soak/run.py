@@ -25,6 +25,7 @@ from .tables import read_tables
 
 WARM_UP_SECONDS = 1.0
 REST_SECONDS = LIMIT_US / 1e6 + 0.5
+SHORT_REST_SECONDS = 1.5
 MAX_READ_CT = 5
 CLOCK_DRIFT_SECONDS = 0.05
 """How much the two clocks of the machine may part in one run."""
@@ -43,6 +44,7 @@ class Plan:
     rate: float = 60.0  # messages a second and producer
     vt: float = 2.0
     mixed: bool = False  # short rests, and sometimes two faults at once
+    each_once: bool = False  # one after the other, however long that takes
 
 
 @dataclass
@@ -96,6 +98,11 @@ async def run(server: Server, plan: Plan, folder: Path, *, inside: Any = None) -
 
 
 async def _strike(bench: Bench, plan: Plan) -> None:
+    if plan.each_once:
+        for kind in plan.kinds:
+            await bench.strike(kind)
+            await asyncio.sleep(SHORT_REST_SECONDS)
+        return
     until = time.monotonic() + plan.seconds
     while time.monotonic() < until:
         if not plan.kinds:

@@ -1,0 +1,6 @@
+"""The bench is a package beside python/, not on the path."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
