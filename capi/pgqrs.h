@@ -27,7 +27,9 @@
  *
  * A submit reserves its place in the ring, and pgqrs_drain frees it. When
  * PGQRS_RING_SIZE places are taken the next submit is refused with PGQRS_FULL:
- * drain, then try again. A completion is never dropped. The first pgqrs_close of
+ * drain, then try again. So is a produce while max_pending_bytes of messages wait to be
+ * stored; how long a binding lets its callers wait for room (produce_timeout_seconds)
+ * is its own matter. A completion is never dropped. The first pgqrs_close of
  * a store needs no free place.
  *
  * 2. Memory
@@ -101,7 +103,7 @@ typedef uint64_t pgqrs_stream;
  * completions carry 0, PGQRS_NO_MEMORY or the third. */
 #define PGQRS_OK 0
 /* refused at submit */
-#define PGQRS_FULL (-1)           /* the ring is full: drain, then submit again */
+#define PGQRS_FULL (-1)           /* the ring is full, or max_pending_bytes: drain, then submit again */
 #define PGQRS_BAD_HANDLE (-2)     /* no such store or stream, not connected yet, or closed */
 #define PGQRS_BAD_ARGUMENT (-3)   /* a null pointer, a length or a number out of range */
 #define PGQRS_FORKED (-4)         /* the library was loaded before a fork, this is the child */
@@ -226,7 +228,8 @@ void pgqrs_batch_free(pgqrs_batch *batch);
  *    "max_connections": 16, "auto_install": true, "auto_create_queues": true,
  *    "connection_timeout_seconds": 30, "answer_timeout_seconds": 60, "default_lock_time_seconds": 5,
  *    "default_max_batch_size": 100, "max_read_ct": 5, "max_lease_seconds": 3600,
- *    "max_payload_size_bytes": 0}
+ *    "max_payload_size_bytes": 0, "max_pending_bytes": 268435456,
+ *    "produce_timeout_seconds": 0}
  * Only dsn is required; an unknown key is PGQRS_CONFIG. *store is set at once, to
  * 0 when the call is refused; the completion (PGQRS_RESULT_NONE) says when it is
  * connected. Until then submits are PGQRS_BAD_HANDLE, but for pgqrs_cancel and

@@ -45,6 +45,13 @@ type Config struct {
 	MaxLease time.Duration
 	// MaxPayloadSize refuses longer payloads, in bytes; 0: no limit of ours.
 	MaxPayloadSize int64
+	// MaxPendingBytes bounds what produce calls hold in memory that is not stored yet,
+	// 64 KiB … 1 TiB, each message counted with 1 KiB beside its payload. Then further
+	// calls wait for room. Default 256 MiB.
+	MaxPendingBytes int64
+	// ProduceTimeout is how long a produce waits for room, up to 1 day; then it is
+	// ErrTimeout, and nothing was stored. 0, the default: until there is room.
+	ProduceTimeout time.Duration
 	// Logger gets what happens in the background. Default: slog.Default().
 	Logger *slog.Logger
 	// OnPanic is called when a goroutine of the library panics; the store is
@@ -68,7 +75,7 @@ func NewConfig(dsn string) *Config {
 	return &Config{
 		DSN: dsn, Schema: "public", MaxConnections: 16, AutoInstall: true, AutoCreateQueues: true,
 		ConnectTimeout: 30 * time.Second, AnswerTimeout: 60 * time.Second, DefaultLockTime: 5 * time.Second, DefaultMaxBatchSize: 100,
-		MaxReadCount: 5, MaxLease: time.Hour,
+		MaxReadCount: 5, MaxLease: time.Hour, MaxPendingBytes: 256 << 20,
 	}
 }
 
@@ -105,6 +112,12 @@ func WithMaxReadCount(n int) Option { return func(c *Config) { c.MaxReadCount = 
 // WithMaxLease sets Config.MaxLease.
 func WithMaxLease(d time.Duration) Option { return func(c *Config) { c.MaxLease = d } }
 
+// WithMaxPendingBytes sets Config.MaxPendingBytes.
+func WithMaxPendingBytes(n int64) Option { return func(c *Config) { c.MaxPendingBytes = n } }
+
+// WithProduceTimeout sets Config.ProduceTimeout.
+func WithProduceTimeout(d time.Duration) Option { return func(c *Config) { c.ProduceTimeout = d } }
+
 // WithLogger sets Config.Logger.
 func WithLogger(l *slog.Logger) Option { return func(c *Config) { c.Logger = l } }
 
@@ -122,13 +135,15 @@ type configText struct {
 	MaxReadCount        *int     `json:"max_read_ct"`
 	MaxLease            *float64 `json:"max_lease_seconds"`
 	MaxPayloadSize      *int64   `json:"max_payload_size_bytes"`
+	MaxPendingBytes     *int64   `json:"max_pending_bytes"`
+	ProduceTimeout      *float64 `json:"produce_timeout_seconds"`
 }
 
 // ParseConfig reads a Config from a JSON object whose keys are the option names
 // of the Python API (dsn, schema, max_connections, auto_install,
 // auto_create_queues, connection_timeout_seconds, answer_timeout_seconds, default_lock_time_seconds,
 // default_max_batch_size, max_read_ct, max_lease_seconds,
-// max_payload_size_bytes). What is missing has its default; an unknown key is
+// max_payload_size_bytes, max_pending_bytes, produce_timeout_seconds). What is missing has its default; an unknown key is
 // ErrConfig.
 func ParseConfig(text []byte) (*Config, error) {
 	var t configText
@@ -156,6 +171,8 @@ func ParseConfig(text []byte) (*Config, error) {
 	set(&c.MaxReadCount, t.MaxReadCount)
 	setSeconds(&c.MaxLease, t.MaxLease)
 	set(&c.MaxPayloadSize, t.MaxPayloadSize)
+	set(&c.MaxPendingBytes, t.MaxPendingBytes)
+	setSeconds(&c.ProduceTimeout, t.ProduceTimeout)
 	return c, nil
 }
 
@@ -197,6 +214,10 @@ func (c *Config) validate() error {
 		return fail("max_lease_seconds must be between 1 and 2592000, not %g", c.MaxLease.Seconds())
 	case c.MaxPayloadSize < 0:
 		return fail("max_payload_size_bytes must not be negative")
+	case c.MaxPendingBytes < 64<<10 || c.MaxPendingBytes > 1<<40:
+		return fail("max_pending_bytes must be between 65536 and 1099511627776, not %d", c.MaxPendingBytes)
+	case c.ProduceTimeout < 0 || c.ProduceTimeout > 24*time.Hour:
+		return fail("produce_timeout_seconds must be between 0 (no limit) and 86400, not %g", c.ProduceTimeout.Seconds())
 	}
 	return nil
 }

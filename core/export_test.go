@@ -62,3 +62,10 @@ func (s *Store) CountAsleep() int {
 	}
 	return n
 }
+
+// CountPendingBytes is what produce calls hold in memory.
+func (s *Store) CountPendingBytes() int64 {
+	s.room.mu.Lock()
+	defer s.room.mu.Unlock()
+	return s.room.held
+}

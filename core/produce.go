@@ -38,6 +38,16 @@ type production struct {
 	options  ProduceOptions
 	batch    bool // an error names the index
 	done     func(ids []int64, err error)
+
+	room      *room
+	held      int64     // of it
+	submitted time.Time // since when it waits for the server
+}
+
+// end completes it. Its room is free before its caller hears of it.
+func (p *production) end(ids []int64, err error) {
+	p.room.give(p.held)
+	p.done(ids, err)
 }
 
 func (p *production) weight() int {
@@ -52,7 +62,7 @@ func (p *production) weight() int {
 // exactly once, from another goroutine or, when the call is refused at once, from
 // this one. Calls of one goroutine to one queue are stored in call order. The
 // payload must not change before done. When ctx ends first, the message is
-// stored or not.
+// stored or not. It does not wait for room: ask HasRoom first.
 func (s *Store) ProduceAsync(ctx context.Context, queue string, payload []byte, o ProduceOptions, done func(id int64, err error)) {
 	s.submit(&production{ctx: ctx, payloads: [][]byte{payload}, options: o, done: func(ids []int64, err error) {
 		if err != nil {
@@ -61,6 +71,11 @@ func (s *Store) ProduceAsync(ctx context.Context, queue string, payload []byte, 
 		}
 		done(ids[0], nil)
 	}}, queue)
+}
+
+// ProduceBatchAsync is ProduceBatch, but returns at once, as ProduceAsync does.
+func (s *Store) ProduceBatchAsync(ctx context.Context, queue string, payloads [][]byte, o ProduceOptions, done func(ids []int64, err error)) {
+	s.submit(&production{ctx: ctx, payloads: payloads, options: o, batch: true, done: done}, queue)
 }
 
 // ProduceBatch stores all payloads, JSON texts, in one transaction, or none, and
@@ -82,13 +97,20 @@ func (s *Store) Produce(ctx context.Context, queue string, payload []byte, o Pro
 }
 
 func (s *Store) produceAndWait(p *production, queue string) ([]int64, error) {
+	if err := s.checkCall(p, queue); err != nil {
+		return nil, err
+	}
+	p.held = int64(p.weight())
+	if err := s.room.await(p.ctx, s.ctx, p.held, s.config.ProduceTimeout); err != nil {
+		return nil, err
+	}
 	type result struct {
 		ids []int64
 		err error
 	}
 	c := make(chan result, 1)
 	p.done = func(ids []int64, err error) { c <- result{ids, err} }
-	s.submit(p, queue)
+	s.enqueue(p, queue)
 	select {
 	case r := <-c:
 		return r.ids, r.err
@@ -97,19 +119,37 @@ func (s *Store) produceAndWait(p *production, queue string) ([]int64, error) {
 	}
 }
 
+// HasRoom says whether ProduceAsync may be called: Config.MaxPendingBytes are not
+// reached. The other calls that produce wait for room by themselves.
+func (s *Store) HasRoom() bool { return s.room.isFree() }
+
+// submit queues a production, however much waits already.
 func (s *Store) submit(p *production, queue string) {
-	if err := p.options.validate(); err != nil {
+	if err := s.checkCall(p, queue); err != nil {
 		p.done(nil, err)
 		return
+	}
+	p.held = int64(p.weight())
+	s.room.take(p.held)
+	s.enqueue(p, queue)
+}
+
+func (s *Store) checkCall(p *production, queue string) error {
+	if err := p.options.validate(); err != nil {
+		return err
 	}
 	if err := validateQueueName(queue); err != nil {
-		p.done(nil, err)
-		return
+		return err
 	}
 	if s.isClosed() {
-		p.done(nil, errClosed())
-		return
+		return errClosed()
 	}
+	return nil
+}
+
+// enqueue puts a production that has its room in line.
+func (s *Store) enqueue(p *production, queue string) {
+	p.room, p.submitted = &s.room, time.Now()
 	s.produces.add(queue, p)
 }
 
@@ -119,11 +159,11 @@ func (s *Store) carryProductions(queue string, flight []*production) {
 	good := make([]*production, 0, len(flight))
 	for _, p := range flight {
 		if err := s.checkProduction(p); err != nil {
-			p.done(nil, err)
+			p.end(nil, err)
 			continue
 		}
 		if len(p.payloads) == 0 {
-			p.done([]int64{}, nil)
+			p.end([]int64{}, nil)
 			continue
 		}
 		good = append(good, p)
@@ -168,7 +208,7 @@ func (s *Store) store(queue string, group []*production) {
 	for _, p := range group {
 		payloads = append(payloads, p.payloads...)
 	}
-	ids, err := s.storePayloads(queue, payloads, group[0].options)
+	ids, err := s.storePayloads(queue, payloads, group[0])
 	if n := len(group); n > 1 && mayBeOfOne(err) {
 		s.store(queue, group[:n/2])
 		s.store(queue, group[n/2:])
@@ -176,11 +216,11 @@ func (s *Store) store(queue string, group []*production) {
 	}
 	for _, p := range group {
 		if err != nil {
-			p.done(nil, err)
+			p.end(nil, err)
 			continue
 		}
 		n := len(p.payloads)
-		p.done(ids[:n:n], nil)
+		p.end(ids[:n:n], nil)
 		ids = ids[n:]
 	}
 }
@@ -191,10 +231,12 @@ func mayBeOfOne(err error) bool {
 }
 
 // storePayloads finds the queue and stores the payloads. It tries again while
-// the server cannot be reached, but never what may have been stored already.
-func (s *Store) storePayloads(queue string, payloads [][]byte, o ProduceOptions) ([]int64, error) {
+// the server cannot be reached, but never what may have been stored already, and no
+// longer than the first of the group, which has waited longest, may wait.
+func (s *Store) storePayloads(queue string, payloads [][]byte, first *production) ([]int64, error) {
 	var ids []int64
-	err := s.retryWhileSafe(s.ctx, func() error {
+	o := first.options
+	err := s.retryUntil(s.ctx, first.submitted.Add(s.config.ConnectTimeout), func() error {
 		return s.withQueue(s.ctx, queue, func(q *backend.Queue) (err error) {
 			ids, err = s.backend.MessageProduce(s.ctx, &backend.MessageProduceParams{
 				QueueID: q.ID, Payloads: payloads, Delay: o.Delay, WorkerID: o.WorkerID,
@@ -212,7 +254,11 @@ func (s *Store) storePayloads(queue string, payloads [][]byte, o ProduceOptions)
 // retryWhileSafe calls do until it succeeds, fails for good, or the connection
 // time-out of the store has passed.
 func (s *Store) retryWhileSafe(ctx context.Context, do func() error) error {
-	deadline := time.Now().Add(s.config.ConnectTimeout)
+	return s.retryUntil(ctx, time.Now().Add(s.config.ConnectTimeout), do)
+}
+
+// retryUntil is retryWhileSafe with another end; it tries once in any case.
+func (s *Store) retryUntil(ctx context.Context, deadline time.Time, do func() error) error {
 	wait := reconnectBackoff()
 	for {
 		err := do()

@@ -29,6 +29,7 @@ type Store struct {
 	tasks    *tasks // Close waits for them
 	queues   queueNames
 	produces coalescer[string, *production]
+	room     room // for what produces carries
 	settles  coalescer[settlement, *settling]
 	*peers   // ledger and hub
 	keeper   *keeper
@@ -62,6 +63,7 @@ func newStore(c *Config, b backend.Backend) *Store {
 	s.merger.store = s
 	s.keeper = newKeeper(s)
 	s.outage.log = log
+	s.room.limit = c.MaxPendingBytes
 	return s
 }
 

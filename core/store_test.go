@@ -239,13 +239,14 @@ func TestNoErrorHoldsThePassword(t *testing.T) {
 func TestConfigurationsAreReadAndChecked(t *testing.T) {
 	c, err := pgqrs.ParseConfig([]byte(`{"dsn": "memory://", "schema": "s", "max_connections": 3, "auto_install": false,
 		"auto_create_queues": false, "connection_timeout_seconds": 1.5, "answer_timeout_seconds": 9, "default_lock_time_seconds": 0.1, "default_max_batch_size": 7,
-		"max_read_ct": 0, "max_lease_seconds": 60, "max_payload_size_bytes": 100}`))
+		"max_read_ct": 0, "max_lease_seconds": 60, "max_payload_size_bytes": 100, "max_pending_bytes": 70000, "produce_timeout_seconds": 2}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := pgqrs.Config{
 		DSN: "memory://", Schema: "s", MaxConnections: 3, ConnectTimeout: 1500 * time.Millisecond, AnswerTimeout: 9 * time.Second,
 		DefaultLockTime: 100 * time.Millisecond, DefaultMaxBatchSize: 7, MaxLease: time.Minute, MaxPayloadSize: 100,
+		MaxPendingBytes: 70000, ProduceTimeout: 2 * time.Second,
 	}
 	if fmt.Sprintf("%+v", *c) != fmt.Sprintf("%+v", want) {
 		t.Errorf("%+v", *c)

@@ -61,11 +61,10 @@ static void panic_in_a_goroutine_ends_the_store(void) {
   after();
 }
 
-static void panic_in_a_batch_ends_the_store(void) {
+static void panic_in_a_batch_refuses_the_submit(void) {
   start();
-  uint64_t op = fresh_op(), length = 1;
-  CHECK(pgqrs_produce_batch(store, op, PANIC, strlen(PANIC), "1", &length, 1, 0, 0) == PGQRS_OK);
-  expect(store, op, PGQRS_INTERNAL);
+  uint64_t length = 1;
+  CHECK(pgqrs_produce_batch(store, fresh_op(), PANIC, strlen(PANIC), "1", &length, 1, 0, 0) == PGQRS_POISONED);
   after();
 }
 
@@ -90,7 +89,7 @@ static const struct {
   void (*test)(void);
 } tests[] = {
     {"goroutine", panic_in_a_goroutine_ends_the_store},
-    {"batch", panic_in_a_batch_ends_the_store},
+    {"batch", panic_in_a_batch_refuses_the_submit},
     {"stream", panic_in_a_stream_ends_the_store},
     {"thread", panic_in_the_thread_of_the_program_refuses_the_submit},
 };

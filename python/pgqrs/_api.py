@@ -67,6 +67,8 @@ def connect(
     max_read_ct: int = 5,
     max_lease_seconds: float = 3600,
     max_payload_size_bytes: int = 0,
+    max_pending_bytes: int = 256 * 2**20,
+    produce_timeout_seconds: float = 0,
 ) -> Connecting:
     """Connects to the database of `dsn`, or of the environment variable PGQRS_DSN,
     and installs or upgrades the tables where that is needed:
@@ -93,6 +95,8 @@ def connect(
             max_read_ct=max_read_ct,
             max_lease_seconds=max_lease_seconds,
             max_payload_size_bytes=max_payload_size_bytes,
+            max_pending_bytes=max_pending_bytes,
+            produce_timeout_seconds=produce_timeout_seconds,
         )
     )
 
@@ -143,7 +147,7 @@ async def produce(
     text = _codec.encode(payload)
     if tx is not None:
         return (await _transaction.produce(link, tx, name, [text], delay_us, batch=False))[0]
-    number: int = await link.call(link.native.produce, name, text, delay_us, 0)
+    number: int = await link.produce(link.native.produce, name, text, delay_us, 0)
     return number
 
 
@@ -166,7 +170,7 @@ async def produce_batch(
         return await _transaction.produce(link, tx, name, texts, delay_us, batch=True)
     if not texts:
         return []
-    ids: list[int] = await link.call(link.native.produce_batch, name, texts, delay_us, 0)
+    ids: list[int] = await link.produce(link.native.produce_batch, name, texts, delay_us, 0)
     return ids
 
 

@@ -47,6 +47,12 @@ class Config:
     """How long consume() keeps the message of one running handler: 1 s to 30 days."""
     max_payload_size_bytes: int = 0
     """Longer payloads are refused; 0: no limit but PostgreSQL's."""
+    max_pending_bytes: int = 256 * 2**20
+    """How much of produced messages that are not stored yet may fill the memory, each
+    counted with 1 KiB beside its payload: 64 KiB to 1 TiB. Then produce() waits for room."""
+    produce_timeout_seconds: float = 0
+    """How long produce() waits for room, up to a day; then TimeoutError, and nothing was
+    stored. 0: until there is room."""
 
     def __post_init__(self) -> None:
         _checked(_types.text, self.dsn, "dsn")
@@ -80,11 +86,13 @@ _WHOLE = (
     ("default_max_batch_size", 1, _types.MAX_BATCH_SIZE),
     ("max_read_ct", 0, _types.MAX_READ_CT),
     ("max_payload_size_bytes", 0, 2**63 - 1),
+    ("max_pending_bytes", 2**16, 2**40),
 )
 
 _SECONDS = (
     ("connection_timeout_seconds", 0.1, 3600),
     ("answer_timeout_seconds", 1, _types.DAY),
+    ("produce_timeout_seconds", 0, _types.DAY),
     ("default_lock_time_seconds", _types.MIN_VT_SECONDS, _types.MAX_VT_SECONDS),
     ("max_lease_seconds", 1, 30 * _types.DAY),
 )

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from ._errors import LoopError, PgqrsError, failure, refusal
+from ._errors import LoopError, PgqrsError, TimeoutError, failure, refusal
 from ._log import LogInbox, wanted_level
 from ._native import (
     Completion,
@@ -34,6 +34,15 @@ from ._native import (
 FAREWELL_SECONDS = 2.0
 """How long a store that was dropped without close() waits for the server to take
 back what was leased."""
+
+
+LOOK_AGAIN_SECONDS = 0.25
+"""How often callers that wait for room look, if nothing wakes them."""
+
+NO_ROOM = (
+    "nothing was stored: messages that the server has not taken yet fill max_pending_bytes, and "
+    "produce_timeout_seconds have passed"
+)
 
 
 class Inbox(Protocol):
@@ -56,6 +65,7 @@ class Link:
         self.native = native
         self.loop = loop
         self.closing = False
+        self.produce_timeout = 0.0  # 0: waits for room as long as it takes
         self._freed = False
         self._closed: asyncio.Future[None] = loop.create_future()
         self._numbers = itertools.count(1).__next__
@@ -100,17 +110,46 @@ class Link:
         submitted = None if self._queued else self.submit(operation, *arguments)
         if submitted is None:
             submitted = await self._submit_in_turn(operation, arguments)
-        number, future = submitted
-        try:
-            return await future
-        except asyncio.CancelledError:
-            self._let_go(number, future)
-            raise
+        return await self._answer(*submitted)
 
     async def request(self, name: str, /, **arguments: Any) -> Any:
         """Carries out a request of docs/abi.md, and returns what its answer says."""
         text = json.dumps(arguments, ensure_ascii=False, allow_nan=False)
         return await self.call(self.native.request, name.encode(), text.encode())
+
+    async def produce(self, operation: Callable[..., int], *arguments: Any) -> Any:
+        """call() for what produces: waits for room for produce_timeout seconds at most."""
+        if not self.produce_timeout:
+            return await self.call(operation, *arguments)
+        self.check()
+        if not self._queued and (submitted := self.submit(operation, *arguments)) is not None:
+            return await self._answer(*submitted)
+        turn = asyncio.ensure_future(self._submit_in_turn(operation, arguments))
+        try:
+            await asyncio.wait([turn], timeout=self.produce_timeout)
+        except asyncio.CancelledError:
+            if await self._take_back(turn):
+                number, future = turn.result()
+                future.cancel()
+                self._let_go(number, future)
+            raise
+        if not turn.done() and not await self._take_back(turn):
+            raise TimeoutError(NO_ROOM, retryable=True)
+        return await self._answer(*turn.result())
+
+    @staticmethod
+    async def _take_back(turn: asyncio.Future[Any]) -> bool:
+        """Ends the wait for a turn. True: it came just now, and something was submitted."""
+        turn.cancel()
+        await asyncio.wait([turn])
+        return not turn.cancelled() and turn.exception() is None
+
+    async def _answer(self, number: int, future: asyncio.Future[Any]) -> Any:
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self._let_go(number, future)
+            raise
 
     def submit(
         self, operation: Callable[..., int], *arguments: Any
@@ -152,7 +191,10 @@ class Link:
     async def _room(self) -> None:
         room = self.loop.create_future()
         self.when_room(lambda: wake(room))
+        # What holds the room may be no operation of ours any more: look again.
+        again = self.loop.call_later(LOOK_AGAIN_SECONDS, wake, room)
         await room
+        again.cancel()
 
     def _let_go(self, number: int, future: asyncio.Future[Any]) -> None:
         if future.cancelled():

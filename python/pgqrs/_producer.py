@@ -33,7 +33,7 @@ class Producer(Worker):
         if tx is not None:
             ids = await self._in_transaction(tx, [text], delay_us, batch=False)
             return ids[0]
-        number: int = await link.call(
+        number: int = await link.produce(
             link.native.produce, self._name, text, delay_us, self._worker_id
         )
         return number
@@ -48,7 +48,7 @@ class Producer(Worker):
             return await self._in_transaction(tx, texts, 0, batch=True)
         if not texts:
             return []
-        ids: list[int] = await link.call(
+        ids: list[int] = await link.produce(
             link.native.produce_batch, self._name, texts, 0, self._worker_id
         )
         return ids

@@ -143,6 +143,7 @@ async def open_store(config: Config) -> Store:
             stopping = asyncio.get_running_loop().run_in_executor(None, stop_server)
             await asyncio.shield(stopping)
         raise
+    link.produce_timeout = config.produce_timeout_seconds
     return Store(link, config, stop_server)
 
 

@@ -61,12 +61,14 @@ func (m *goMemory) check(t *testing.T) {
 // fakeCore is a Core whose methods do what the test says; those that are nil
 // wait for their context.
 type fakeCore struct {
-	produce func(ctx context.Context, queue string, payload []byte, done func(int64, error))
-	dequeue func(ctx context.Context) (*Batch, error)
-	batch   func(ctx context.Context, payloads [][]byte) ([]int64, error)
-	next    func(ctx context.Context) (*Batch, error)
-	settle  func(what pgqrs.Settlement, t pgqrs.Target) ([]backend.Extension, error)
-	close   func() error
+	crowded  atomic.Bool // HasRoom says no
+	register func()
+	produce  func(ctx context.Context, queue string, payload []byte, done func(int64, error))
+	dequeue  func(ctx context.Context) (*Batch, error)
+	batch    func(ctx context.Context, payloads [][]byte) ([]int64, error)
+	next     func(ctx context.Context) (*Batch, error)
+	settle   func(what pgqrs.Settlement, t pgqrs.Target) ([]backend.Extension, error)
+	close    func() error
 
 	closes        atomic.Int32
 	closedStreams atomic.Int32
@@ -88,14 +90,22 @@ func (f *fakeCore) Detach(_ context.Context, t pgqrs.Target) (*pgqrs.Detachment,
 	return &pgqrs.Detachment{Identity: "here", Schema: "s", QueueID: t.QueueID, Deliveries: t.Deliveries}, nil
 }
 
-func (f *fakeCore) ProduceBatch(ctx context.Context, _ string, payloads [][]byte, _ pgqrs.ProduceOptions) ([]int64, error) {
-	if f.batch != nil {
-		return f.batch(ctx, payloads)
-	}
-	return nil, wait(ctx)
+func (f *fakeCore) ProduceBatchAsync(ctx context.Context, _ string, payloads [][]byte, _ pgqrs.ProduceOptions, done func([]int64, error)) {
+	go func() {
+		if f.batch != nil {
+			done(f.batch(ctx, payloads))
+			return
+		}
+		done(nil, wait(ctx))
+	}()
 }
 
+func (f *fakeCore) HasRoom() bool { return !f.crowded.Load() }
+
 func (f *fakeCore) Register(ctx context.Context, _ pgqrs.Role, _, _ string, port int) (*backend.Worker, error) {
+	if f.register != nil {
+		f.register()
+	}
 	return &backend.Worker{ID: 7, QueueID: 3, Port: int32(port)}, nil
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 func TestPanicInAnOperationEndsItsStoreAndPoisonsTheLibrary(t *testing.T) {
-	core := &fakeCore{batch: func(context.Context, [][]byte) ([]int64, error) { panic("boom") }}
+	core := &fakeCore{register: func() { panic("boom") }}
 	p := connected(t, core)
 	accepted(t, p.store.Produce(1, []byte("q"), nil, 0, 0))
 	st := openStream(t, p, 2)
@@ -17,7 +17,7 @@ func TestPanicInAnOperationEndsItsStoreAndPoisonsTheLibrary(t *testing.T) {
 	accepted(t, refusal)
 	t.Cleanup(func() { other.Free() })
 
-	accepted(t, p.store.ProduceBatch(3, []byte("q"), nil, nil, 0, 0))
+	accepted(t, p.store.Register(3, 2, []byte("q"), nil, 0))
 	for op := uint64(1); op <= 3; op++ {
 		if message := p.expect(op, StatusInternal); !strings.Contains(message, "boom") || !strings.Contains(message, "guard_test.go") {
 			t.Errorf("the error says neither what panicked nor where: %s", message)

@@ -109,6 +109,17 @@ func (s *Store) inFlight() []*operation {
 	return all
 }
 
+// withdraw refuses an operation that was accepted just now, for want of room in the core.
+// One that was completed meanwhile, because the store closes, stays accepted.
+func (s *Store) withdraw(op *operation) *Refusal {
+	if !s.remove(op) {
+		return nil
+	}
+	s.ring.Release(1)
+	s.running.Done()
+	return refuse(StatusFull, "max_pending_bytes of messages wait to be stored: try again when completions have come")
+}
+
 // finish completes an operation, unless that was done already.
 func (s *Store) finish(op *operation, c Completion) {
 	if !s.remove(op) {

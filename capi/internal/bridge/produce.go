@@ -2,7 +2,6 @@ package bridge
 
 import (
 	"bytes"
-	"context"
 
 	pgqrs "github.com/pgqrs/pgqrs/core"
 )
@@ -32,6 +31,9 @@ func (s *Store) Produce(number uint64, queue, payload []byte, delayMicros, worke
 		return refusal
 	}
 	defer s.guardSubmit(op, &refusal)
+	if !s.core.HasRoom() {
+		return s.withdraw(op)
+	}
 	name := string(queue)
 	panicOnCommand(name)
 	s.core.ProduceAsync(op.ctx, name, bytes.Clone(payload), options, func(id int64, err error) {
@@ -47,21 +49,31 @@ func (s *Store) Produce(number uint64, queue, payload []byte, delayMicros, worke
 
 // ProduceBatch stores the payloads, which stand one behind the other in text, in
 // one transaction.
-func (s *Store) ProduceBatch(number uint64, queue, text []byte, lengths []uint64, delayMicros, worker int64) *Refusal {
+func (s *Store) ProduceBatch(number uint64, queue, text []byte, lengths []uint64, delayMicros, worker int64) (refusal *Refusal) {
 	options, refusal := produceOptions(delayMicros, worker)
 	if refusal != nil {
 		return refusal
 	}
+	op, refusal := s.begin(number)
+	if refusal != nil {
+		return refusal
+	}
+	defer s.guardSubmit(op, &refusal)
+	if !s.core.HasRoom() {
+		return s.withdraw(op)
+	}
 	name := string(queue)
+	panicOnCommand(name)
 	payloads := copied(text, lengths)
-	return s.perform(number, func(ctx context.Context) (Completion, error) {
-		panicOnCommand(name)
-		ids, err := s.core.ProduceBatch(ctx, name, payloads, options)
-		if err != nil {
-			return Completion{}, err
+	s.core.ProduceBatchAsync(op.ctx, name, payloads, options, func(ids []int64, err error) {
+		defer s.guard()
+		var c Completion
+		if err == nil {
+			c, err = s.library.encodeNumbers(ResultIDs, ids)
 		}
-		return s.library.encodeNumbers(ResultIDs, ids)
+		s.complete(op, c, err)
 	})
+	return nil
 }
 
 // copied cuts the payloads, in memory of their own, out of the text that they

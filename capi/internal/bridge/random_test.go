@@ -242,9 +242,11 @@ func (c *randomCore) Detach(ctx context.Context, t pgqrs.Target) (*pgqrs.Detachm
 	return &pgqrs.Detachment{Deliveries: t.Deliveries}, c.chance(ctx)
 }
 
-func (c *randomCore) ProduceBatch(ctx context.Context, _ string, payloads [][]byte, _ pgqrs.ProduceOptions) ([]int64, error) {
-	return make([]int64, len(payloads)), c.chance(ctx)
+func (c *randomCore) ProduceBatchAsync(ctx context.Context, _ string, payloads [][]byte, _ pgqrs.ProduceOptions, done func([]int64, error)) {
+	c.async(func() { done(make([]int64, len(payloads)), c.chance(ctx)) }, func(err error) { done(nil, err) })
 }
+
+func (c *randomCore) HasRoom() bool { return true }
 
 func (c *randomCore) Register(ctx context.Context, _ pgqrs.Role, _, _ string, _ int) (*backend.Worker, error) {
 	return &backend.Worker{}, c.chance(ctx)

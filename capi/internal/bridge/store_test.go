@@ -430,3 +430,16 @@ func TestNoMemoryIsAnErrorOfTheOperation(t *testing.T) {
 	}
 	p.memory.none.Store(false)
 }
+
+// TestWithoutRoomInTheCoreAProduceIsRefused: it takes up no place of the ring either.
+func TestWithoutRoomInTheCoreAProduceIsRefused(t *testing.T) {
+	core := &fakeCore{}
+	p := connected(t, core)
+	core.crowded.Store(true)
+	for range RingSize + 1 {
+		refused(t, p.store.Produce(1, []byte("q"), []byte("1"), 0, 0), StatusFull)
+	}
+	refused(t, p.store.ProduceBatch(1, []byte("q"), []byte("1"), []uint64{1}, 0, 0), StatusFull)
+	core.crowded.Store(false)
+	accepted(t, p.store.Produce(1, []byte("q"), []byte("1"), 0, 0))
+}

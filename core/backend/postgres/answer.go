@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// A connection can be dead without anybody saying so: its server lost power, a
+// A connection can be dead without anybody saying so (docs/adr/0051-answers.md): its server lost power, a
 // firewall forgot it, a proxy hangs. An operation on it would wait for minutes, or for
 // ever. So each waits for its answer for a limited time. Then the server is asked to
 // cancel, which ends what merely takes long (a lock, say) with an error that says that

@@ -11,23 +11,18 @@ from soak.history import Fault
 from soak.ledger import Line
 from soak.recovery import Lives, judge_logs, judge_recovery
 from soak.run import Plan, run
-from soak.server import Server
 
 
 def kinds(*names: str) -> tuple[FaultKind, ...]:
     return tuple(FAULTS.kinds[name] for name in names)
 
 
-def test_killed_programs_and_ended_servers_lose_nothing(tmp_path):
+def test_killed_programs_and_ended_servers_lose_nothing(tmp_path, server):
     """One round of each, with a seed that is printed when it fails."""
     seed = int(os.environ.get("PGQRS_SOAK_SEED", "0")) or os.getpid()
     some = kinds("kill-consumer", "backends-terminated", "restart-immediate")
     plan = Plan("short", some, seed, 0, producers=2, consumers=3, rate=60, vt=1, each_once=True)
-    server = Server()
-    try:
-        outcome = asyncio.run(run(server, plan, tmp_path / "run"))
-    finally:
-        server.close()
+    outcome = asyncio.run(run(server, plan, tmp_path / "run"))
     assert outcome.problems == [], f"seed {seed}"
     assert outcome.counts["produced"] > 100
     assert outcome.counts["archived"] > 0

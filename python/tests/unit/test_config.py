@@ -25,6 +25,9 @@ import pgqrs
         {"auto_install": 1},
         {"auto_create_queues": None},
         {"connection_timeout_seconds": 0},
+        {"answer_timeout_seconds": 0.5},
+        {"max_pending_bytes": 1000},
+        {"produce_timeout_seconds": -1},
         {"connection_timeout_seconds": float("nan")},
         {"default_lock_time_seconds": 0.05},
         {"default_lock_time_seconds": 604801},
@@ -56,11 +59,14 @@ def test_a_config_becomes_the_json_that_the_library_takes():
         "auto_install": True,
         "auto_create_queues": True,
         "connection_timeout_seconds": 30,
+        "answer_timeout_seconds": 60,
         "default_lock_time_seconds": 5,
         "default_max_batch_size": 100,
         "max_read_ct": 5,
         "max_lease_seconds": 3600,
         "max_payload_size_bytes": 0,
+        "max_pending_bytes": 268435456,
+        "produce_timeout_seconds": 0,
     }
 
 

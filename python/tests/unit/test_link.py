@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from fake_native import FakeBatch, FakeStore
+from fix_store import until
 
 import pgqrs
 from pgqrs._link import Link
@@ -154,3 +155,29 @@ async def test_an_interrupt_in_the_middle_of_a_burst_loses_no_completion():
         with pytest.raises(KeyboardInterrupt):
             link._drain()
         assert await asyncio.gather(*calls) == ["a", "b"]
+
+
+async def test_a_produce_that_finds_no_room_in_time_is_a_timeout_and_submits_nothing():
+    async with Store() as (native, link):
+        link.produce_timeout = 0.01
+        calls = [asyncio.create_task(link.produce(native.submit, n)) for n in range(4)]
+        for late in calls[2:]:
+            with pytest.raises(pgqrs.TimeoutError, match="nothing was stored") as caught:
+                await late
+            assert caught.value.retryable
+        for number in list(native.pending):
+            native.complete(number, "done")
+        assert await asyncio.gather(*calls[:2]) == ["done"] * 2
+        assert native.order == [(0,), (1,)]
+        assert link._queued == 0
+
+
+async def test_room_that_nobody_tells_of_is_found():
+    async with Store() as (native, link):
+        native.places = 0  # full, with nothing of ours in flight
+        call = asyncio.create_task(link.call(native.submit))
+        await turns()
+        native.places = 1
+        await until(lambda: bool(native.pending), "the operation to be submitted")
+        native.complete(next(iter(native.pending)), "done")
+        assert await call == "done"
