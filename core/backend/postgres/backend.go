@@ -57,6 +57,7 @@ type queries struct {
 	MessageProduce, MessageDequeue, MessageArchive, MessageDelete, MessageExtend, MessageRelease string
 	MessageGet, MessageCount                                                                     string
 	ListenerOpen, ListenerSleep, ListenerTest, QueueNotify                                       string
+	RoleGrants                                                                                   string
 }
 
 //go:embed sql/*.sql
