@@ -61,6 +61,7 @@ type queries struct {
 	MessageProduceTx, MessageDetach, MessageFreeLeases, MessageArchiveTx, MessageDeleteTx        string
 	MessageGet, MessageCount                                                                     string
 	ListenerOpen, ListenerSleep, ListenerTest, QueueNotify                                       string
+	RoleGrants                                                                                   string
 }
 
 //go:embed sql/*.sql

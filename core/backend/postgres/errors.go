@@ -27,6 +27,7 @@ const (
 	stateUndefinedFunction    = "42883"
 	stateUndefinedSchema      = "3F000"
 	stateInsufficientRights   = "42501"
+	stateUndefinedRole        = "42704"
 	stateQueryCanceled        = "57014"
 	stateLockNotAvailable     = "55P03"
 	stateReadOnly             = "25006"
@@ -149,6 +150,8 @@ func (b *Backend) serverFailure(e *backend.Error, server *pgconn.PgError, connec
 	case server.Code == stateInsufficientRights:
 		e.Kind = backend.ErrConfig
 		e.Message = "the user of the database lacks a right: " + server.Message
+	case server.Code == stateUndefinedRole:
+		e.Kind = backend.ErrConfig
 	case class == "22", class == "23":
 		e.Kind = backend.ErrInvalid
 	}

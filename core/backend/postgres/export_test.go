@@ -4,6 +4,8 @@ import (
 	"context"
 	"reflect"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/pgqrs/pgqrs/core/internal/sqlfile"
 )
 
@@ -43,3 +45,6 @@ func (b *Backend) ExecOnPool(ctx context.Context, sql string) error {
 	_, err := b.pool.Exec(ctx, sql)
 	return err
 }
+
+// Pool is for what the library never does.
+func (b *Backend) Pool() *pgxpool.Pool { return b.pool }
