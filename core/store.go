@@ -60,6 +60,9 @@ func newStore(c *Config, b backend.Backend) *Store {
 	s.waker = newWaker(s)
 	s.merger.store = s
 	s.keeper = newKeeper(s)
+	if b.Capabilities().Shared {
+		s.tasks.start(s.upkeep)
+	}
 	return s
 }
 

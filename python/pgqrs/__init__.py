@@ -10,6 +10,7 @@ What is public is named here, and documented where it is made:
     _store      Store                    _consume, _handler, _settle, _signals
     _admin      Admin                    _iterate, _stream
     _queues     Queues                   _queue_info QueueInfo, QueueSettings
+    _metrics    QueueMetrics, SystemStats
     _queue_admin  Admin's part of it     _asking     what a Store and an Admin share
     _message    Message                  _link      completions to futures
     _config     Config                   _codec     payloads to JSON and back
@@ -56,6 +57,7 @@ from ._errors import (
 )
 from ._iterate import MessageIterator
 from ._message import Message
+from ._metrics import QueueMetrics, SystemStats
 from ._producer import Producer
 from ._queue_info import QueueInfo, QueueSettings, RetryPolicy
 from ._queues import Queues
@@ -78,6 +80,7 @@ __all__ = [
     "Producer",
     "QueueAlreadyExistsError",
     "QueueInfo",
+    "QueueMetrics",
     "QueueNotFoundError",
     "QueueSettings",
     "Queues",
@@ -86,6 +89,7 @@ __all__ = [
     "SerializationError",
     "StateTransitionError",
     "Store",
+    "SystemStats",
     "TimeoutError",
     "ValidationError",
     "WorkerNotFoundError",

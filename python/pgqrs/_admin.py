@@ -6,11 +6,12 @@ import asyncio
 from types import TracebackType
 
 from ._config import Config, dsn_or_environment
+from ._metrics import MetricsAdmin
 from ._queue_admin import QueueAdmin
 from ._store import Store, open_store
 
 
-class Admin(QueueAdmin):
+class Admin(QueueAdmin, MetricsAdmin):
     """What admin() returns: a Store, or the DSN of one that is connected, and
     bound to the running event loop, at the first await of something that needs
     it. A store that it connected itself is closed with it."""

@@ -56,6 +56,7 @@ type queries struct {
 	WorkerRegister, WorkerStop                                                                   string
 	MessageProduce, MessageDequeue, MessageArchive, MessageDelete, MessageExtend, MessageRelease string
 	MessageProduceTx, MessageDetach, MessageFreeLeases, MessageArchiveTx, MessageDeleteTx        string
+	MetricsGet, MetricsList, MetricsSystem, MetricsFold                                          string
 	MessageGet, MessageCount                                                                     string
 	ListenerOpen, ListenerSleep, ListenerTest, QueueNotify                                       string
 }
