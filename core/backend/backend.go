@@ -35,12 +35,25 @@ type Backend interface {
 	// with an error. A second call does nothing.
 	Close() error
 
+	SchemaBackend
 	QueueBackend
 	MetricsBackend
 	WorkerBackend
 	MessageBackend
 	TransactionBackend
 	ListenerBackend
+}
+
+// SchemaBackend is about what the queues are kept in. A backend that keeps them in
+// nothing has nothing to do.
+type SchemaBackend interface {
+	// SchemaInstall makes what is missing; again, it does nothing.
+	SchemaInstall(ctx context.Context, p *SchemaInstallParams) error
+	// SchemaVerify says what is missing or different, one sentence each.
+	SchemaVerify(ctx context.Context, p *SchemaVerifyParams) ([]string, error)
+	// SchemaUninstall removes all that SchemaInstall made, messages included, and
+	// nothing else. Afterwards this Backend is of no use.
+	SchemaUninstall(ctx context.Context, p *SchemaUninstallParams) error
 }
 
 // QueueBackend keeps the queues by name.

@@ -50,6 +50,7 @@ type Backend struct {
 // queries has the text of each query of sql/, for our schema.
 type queries struct {
 	Begin, Commit, Rollback, BackendProcess                                                      string
+	SchemaDescribe                                                                               string
 	SchemaState, SchemaLock, SchemaExists, SchemaCreate                                          string
 	QueueGet, QueueCreate, QueueList, QueueCount, QueueUpdate, QueuePause, QueueResume           string
 	QueueDelete, QueuePurgeBound, QueuePurge, QueuePurgeDone, QueueMerge                         string
