@@ -64,6 +64,9 @@ func newStore(c *Config, b backend.Backend) *Store {
 	s.keeper = newKeeper(s)
 	s.outage.log = log
 	s.room.limit = c.MaxPendingBytes
+	if b.Capabilities().Shared {
+		s.tasks.start(s.upkeep)
+	}
 	return s
 }
 

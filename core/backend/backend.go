@@ -35,11 +35,25 @@ type Backend interface {
 	// with an error. A second call does nothing.
 	Close() error
 
+	SchemaBackend
 	QueueBackend
+	MetricsBackend
 	WorkerBackend
 	MessageBackend
 	TransactionBackend
 	ListenerBackend
+}
+
+// SchemaBackend is about what the queues are kept in. A backend that keeps them in
+// nothing has nothing to do.
+type SchemaBackend interface {
+	// SchemaInstall makes what is missing; again, it does nothing.
+	SchemaInstall(ctx context.Context, p *SchemaInstallParams) error
+	// SchemaVerify says what is missing or different, one sentence each.
+	SchemaVerify(ctx context.Context, p *SchemaVerifyParams) ([]string, error)
+	// SchemaUninstall removes all that SchemaInstall made, messages included, and
+	// nothing else. Afterwards this Backend is of no use.
+	SchemaUninstall(ctx context.Context, p *SchemaUninstallParams) error
 }
 
 // QueueBackend keeps the queues by name.
@@ -73,6 +87,19 @@ type QueueBackend interface {
 	// space; a bounded amount at a time. Nobody notices: neither the messages nor
 	// their order change, and nothing waits for it.
 	QueueMerge(ctx context.Context, p *QueueMergeParams) (*QueueMergeResult, error)
+}
+
+// MetricsBackend counts, without reading messages. All goes by the backend's clock.
+type MetricsBackend interface {
+	// MetricsGet measures the queue of that name; ErrQueueNotFound.
+	MetricsGet(ctx context.Context, p *MetricsGetParams) (*QueueMetrics, error)
+	// MetricsList measures a page of the queues, ordered as by QueueList.
+	MetricsList(ctx context.Context, p *MetricsListParams) ([]QueueMetrics, error)
+	// MetricsSystem measures all queues together.
+	MetricsSystem(ctx context.Context, p *MetricsSystemParams) (*SystemStats, error)
+	// MetricsFold does a piece of the upkeep that keeps the counters cheap to read, and
+	// says how much; 0: there is none to do. They are exact without it.
+	MetricsFold(ctx context.Context, p *MetricsFoldParams) (int, error)
 }
 
 // WorkerBackend keeps one row per Producer and Consumer object.

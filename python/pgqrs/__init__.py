@@ -10,6 +10,7 @@ What is public is named here, and documented where it is made:
     _store      Store                    _consume, _handler, _settle, _signals
     _admin      Admin                    _iterate, _stream
     _queues     Queues                   _queue_info QueueInfo, QueueSettings
+    _metrics    QueueMetrics, SystemStats  _schema   install, verify, uninstall
     _queue_admin  Admin's part of it     _asking     what a Store and an Admin share
     _message    Message                  _link      completions to futures
     _config     Config                   _codec     payloads to JSON and back
@@ -56,9 +57,11 @@ from ._errors import (
 )
 from ._iterate import MessageIterator
 from ._message import Message
+from ._metrics import QueueMetrics, SystemStats
 from ._producer import Producer
 from ._queue_info import QueueInfo, QueueSettings, RetryPolicy
 from ._queues import Queues
+from ._schema import schema_sql
 from ._store import Store
 from ._types import Handler
 
@@ -78,6 +81,7 @@ __all__ = [
     "Producer",
     "QueueAlreadyExistsError",
     "QueueInfo",
+    "QueueMetrics",
     "QueueNotFoundError",
     "QueueSettings",
     "Queues",
@@ -86,6 +90,7 @@ __all__ = [
     "SerializationError",
     "StateTransitionError",
     "Store",
+    "SystemStats",
     "TimeoutError",
     "ValidationError",
     "WorkerNotFoundError",
@@ -99,6 +104,7 @@ __all__ = [
     "produce",
     "produce_batch",
     "producer",
+    "schema_sql",
 ]
 
 for _name in set(__all__) - {

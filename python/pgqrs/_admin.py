@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from types import TracebackType
 
 from ._config import Config, dsn_or_environment
+from ._metrics import MetricsAdmin
 from ._queue_admin import QueueAdmin
+from ._schema import SchemaAdmin
 from ._store import Store, open_store
 
 
-class Admin(QueueAdmin):
+class Admin(SchemaAdmin, QueueAdmin, MetricsAdmin):
     """What admin() returns: a Store, or the DSN of one that is connected, and
     bound to the running event loop, at the first await of something that needs
     it. A store that it connected itself is closed with it."""
@@ -24,13 +27,16 @@ class Admin(QueueAdmin):
             self._config = Config(dsn_or_environment(dsn_or_store))
         self._connecting = asyncio.Lock()
 
-    async def _connected(self) -> Store:
+    async def _connected(self, *, auto_install: bool = True) -> Store:
         if self._store is not None:
             return self._store
         async with self._connecting:
             if self._store is None:
                 assert self._config is not None
-                self._store = await open_store(self._config)
+                config = self._config
+                if not auto_install:
+                    config = replace(config, auto_install=False)
+                self._store = await open_store(config)
         return self._store
 
     async def close(self) -> None:

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 class Asking:
     """Something that leads to a connected store."""
 
-    async def _connected(self) -> Store:
-        """The store; connected by this, where it is not yet."""
+    async def _connected(self, *, auto_install: bool = True) -> Store:
+        """The store; connected by this, where it is not yet, without installing
+        anything unless auto_install is set."""
         raise NotImplementedError
 
     async def _request(self, name: str, /, **arguments: Any) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import AsyncIterator
 from typing import Any
 
 from . import _types
 from ._asking import Asking
+from ._metrics import QueueMetrics, all_metrics, queue_metrics
 from ._queue_info import QueueInfo, QueueSettings, RetryPolicy, settings_arguments
 
 PAGE = 1000
@@ -62,6 +64,14 @@ class Queues:
         """How many queues there are."""
         number: int = await self._source._request("queue_count")
         return number
+
+    async def metrics(self, name: str) -> QueueMetrics:
+        """The numbers of a queue."""
+        return await queue_metrics(self._source, name)
+
+    async def list_metrics(self) -> builtins.list[QueueMetrics]:
+        """The numbers of each queue, by name."""
+        return [metrics async for metrics in all_metrics(self._source)]
 
     async def settings(self, name: str) -> QueueSettings:
         """The settings of a queue."""

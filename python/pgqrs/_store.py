@@ -89,7 +89,7 @@ class Store(Asking):
         if self._closing:
             raise refusal(status.BAD_HANDLE, "")
 
-    async def _connected(self) -> Store:
+    async def _connected(self, *, auto_install: bool = True) -> Store:
         """An Admin has the same method, which connects first."""
         return self
 

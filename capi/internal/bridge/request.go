@@ -17,15 +17,22 @@ const MaxArguments = 1 << 24
 // requests is every request by its name; docs/abi.md lists them, and a test
 // compares the two. Each noun has a file: request_NOUN.go.
 var requests = map[string]request{
-	"queue_count":  answered(queueCount),
-	"queue_create": answered(queueCreate),
-	"queue_delete": answered(queueDelete),
-	"queue_get":    answered(queueGet),
-	"queue_list":   answered(queueList),
-	"queue_pause":  answered(queuePause),
-	"queue_purge":  answered(queuePurge),
-	"queue_resume": answered(queueResume),
-	"queue_update": answered(queueUpdate),
+	"metrics_get":      answered(metricsGet),
+	"metrics_list":     answered(metricsList),
+	"metrics_system":   answered(metricsSystem),
+	"queue_count":      answered(queueCount),
+	"queue_create":     answered(queueCreate),
+	"queue_delete":     answered(queueDelete),
+	"queue_get":        answered(queueGet),
+	"queue_list":       answered(queueList),
+	"queue_pause":      answered(queuePause),
+	"queue_purge":      answered(queuePurge),
+	"queue_resume":     answered(queueResume),
+	"schema_install":   answered(schemaInstall),
+	"schema_sql":       answered(schemaSQL),
+	"schema_uninstall": answered(schemaUninstall),
+	"schema_verify":    answered(schemaVerify),
+	"queue_update":     answered(queueUpdate),
 }
 
 // request is what a name stands for: the records of its arguments and of its
@@ -70,6 +77,15 @@ func (s *Store) Request(number uint64, name, arguments []byte) *Refusal {
 
 // none is the answer of a request that has nothing to say: {}.
 type none struct{}
+
+// recordsOf makes the answer about a page of things.
+func recordsOf[T, R any](page []T, record func(*T) *R) []*R {
+	records := make([]*R, len(page))
+	for i := range page {
+		records[i] = record(&page[i])
+	}
+	return records
+}
 
 // micros is a moment as it crosses; null where it is zero.
 func micros(t time.Time) *int64 {

@@ -91,14 +91,7 @@ type queuePage struct {
 
 func queueList(ctx context.Context, s *pgqrs.Store, a *queuePage) ([]*queueRecord, error) {
 	page, err := s.ListQueues(ctx, or(a.After, ""), or(a.Limit, pgqrs.MaxPage))
-	if err != nil {
-		return nil, err
-	}
-	records := make([]*queueRecord, len(page))
-	for i := range page {
-		records[i] = newQueueRecord(&page[i])
-	}
-	return records, nil
+	return recordsOf(page, newQueueRecord), err
 }
 
 func queueCount(ctx context.Context, s *pgqrs.Store, _ *none) (int64, error) {

@@ -49,6 +49,7 @@ func Exercise(t *testing.T, h Harness) {
 	}{
 		{"queue", queueTests},
 		{"setting", settingTests},
+		{"metrics", metricsTests},
 		{"worker", workerTests},
 		{"produce", produceTests},
 		{"dequeue", dequeueTests},

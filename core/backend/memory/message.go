@@ -47,6 +47,7 @@ func (b *Backend) MessageProduce(ctx context.Context, p *backend.MessageProduceP
 		heap.Push(&q.line, m)
 		ids[i] = m.ID
 	}
+	q.tally.count(now, int64(len(ids)), 0)
 	return ids, nil
 }
 
@@ -70,12 +71,16 @@ func (b *Backend) MessageCount(ctx context.Context, p *backend.MessageCountParam
 		return nil, err
 	}
 	defer b.leave()
-	now, c := b.moment(p.At), &backend.MessageCounts{}
 	q := b.store.queues[p.QueueID]
 	if q == nil {
-		return c, nil
+		return &backend.MessageCounts{}, nil
 	}
-	c.Archived, c.Dead = q.archived, q.dead
+	c := q.counts(b.moment(p.At))
+	return &c, nil
+}
+
+func (q *queue) counts(now time.Time) backend.MessageCounts {
+	c := backend.MessageCounts{Archived: q.archived, Dead: q.dead}
 	for _, m := range q.line {
 		switch m.state(now) {
 		case backend.StateLeased:
@@ -86,7 +91,7 @@ func (b *Backend) MessageCount(ctx context.Context, p *backend.MessageCountParam
 			c.Ready++
 		}
 	}
-	return c, nil
+	return c
 }
 
 // copy is the message with a payload that belongs to the receiver.

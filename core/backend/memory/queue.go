@@ -14,6 +14,7 @@ type queue struct {
 	backend.Queue
 	line           line
 	archived, dead int64
+	tally          tally
 }
 
 // QueueCreate implements backend.QueueBackend.

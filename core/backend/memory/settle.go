@@ -23,6 +23,7 @@ func (b *Backend) MessageArchive(ctx context.Context, p *backend.MessageArchiveP
 	}
 	outcomes := b.settle(p.QueueID, p.Deliveries, func(q *queue, m *message) {
 		q.finish(m, backend.StateArchived, now)
+		q.tally.count(now, 0, 1)
 	})
 	for i, d := range p.Deliveries {
 		if before[d] {
@@ -38,9 +39,11 @@ func (b *Backend) MessageDelete(ctx context.Context, p *backend.MessageDeletePar
 		return nil, err
 	}
 	defer b.leave()
+	now := b.moment(p.At)
 	return b.settle(p.QueueID, p.Deliveries, func(q *queue, m *message) {
 		heap.Remove(&q.line, m.place)
 		delete(b.store.messages, m.ID)
+		q.tally.count(now, 0, 1)
 	}), nil
 }
 

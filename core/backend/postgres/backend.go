@@ -53,12 +53,14 @@ type Backend struct {
 // queries has the text of each query of sql/, for our schema.
 type queries struct {
 	Begin, Commit, Rollback, BackendProcess                                                      string
+	SchemaDescribe                                                                               string
 	SchemaState, SchemaLock, SchemaExists, SchemaCreate                                          string
 	QueueGet, QueueCreate, QueueList, QueueCount, QueueUpdate, QueuePause, QueueResume           string
 	QueueDelete, QueuePurgeBound, QueuePurge, QueuePurgeDone, QueueMerge                         string
 	WorkerRegister, WorkerStop                                                                   string
 	MessageProduce, MessageDequeue, MessageArchive, MessageDelete, MessageExtend, MessageRelease string
 	MessageProduceTx, MessageDetach, MessageFreeLeases, MessageArchiveTx, MessageDeleteTx        string
+	MetricsGet, MetricsList, MetricsSystem, MetricsFold                                          string
 	MessageGet, MessageCount                                                                     string
 	ListenerOpen, ListenerSleep, ListenerTest, QueueNotify                                       string
 	RoleGrants                                                                                   string

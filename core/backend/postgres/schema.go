@@ -148,9 +148,25 @@ func (b *Backend) checkVersion(s schemaState, newest int) error {
 
 // install brings the schema to our version, in one transaction. Others who want
 // the same wait, and then find it done.
-func (b *Backend) install(ctx context.Context, c *pgxpool.Conn, steps []migration) (schemaState, error) {
-	var state schemaState
-	err := pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+func (b *Backend) install(ctx context.Context, c *pgxpool.Conn, steps []migration) (state schemaState, err error) {
+	err = b.underLock(ctx, c, func(run func(sql string) error, found schemaState) error {
+		for _, step := range steps[min(found.version, len(steps)):] {
+			if err := run(step.up); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return state, err
+	}
+	return b.schemaState(ctx, c)
+}
+
+// underLock changes the schema in one transaction, alone: change gets what is there, and
+// what runs the text of a migration. A schema that is missing is made.
+func (b *Backend) underLock(ctx context.Context, c *pgxpool.Conn, change func(run func(sql string) error, found schemaState) error) error {
+	return pgx.BeginTxFunc(ctx, c, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, b.sql.SchemaLock, b.schema); err != nil {
 			return err
 		}
@@ -163,20 +179,17 @@ func (b *Backend) install(ctx context.Context, c *pgxpool.Conn, steps []migratio
 				return err
 			}
 		}
-		var err error
+		var found schemaState
 		if hasTables {
-			if state, err = b.schemaState(ctx, tx); err != nil {
+			var err error
+			if found, err = b.schemaState(ctx, tx); err != nil {
 				return err
 			}
 		}
-		for _, step := range steps[min(state.version, len(steps)):] {
+		return change(func(sql string) error {
 			// The simple protocol: a file has many statements.
-			if _, err := tx.Conn().PgConn().Exec(ctx, sqlfile.Render(step.up, b.schema)).ReadAll(); err != nil {
-				return err
-			}
-		}
-		state, err = b.schemaState(ctx, tx)
-		return err
+			_, err := tx.Conn().PgConn().Exec(ctx, sqlfile.Render(sql, b.schema)).ReadAll()
+			return err
+		}, found)
 	})
-	return state, err
 }

@@ -112,6 +112,42 @@ create table {schema}.pgqrs_done (
     primary key (queue_id, lo, hi, id)
 ) with (autovacuum_freeze_min_age = 0);
 
+-- What was done with the messages of a queue, for counters that need not count the
+-- messages (docs/adr/0041-counters.md). Each call that produces, settles, or removes
+-- what is done writes one row to pgqrs_tally, which has no index and is never updated,
+-- so that it costs next to nothing and no call waits for another. pgqrs_fold adds the
+-- rows up into pgqrs_totals and pgqrs_rates, and deletes them. So the counters are
+-- totals and tally together, at any moment, and a transaction that commits late is
+-- counted late.
+--
+-- archived and dead are how many are kept: less what was removed or replayed. produced
+-- and acked (archived or deleted by whoever held the lease) only grow.
+create table {schema}.pgqrs_tally (
+    queue_id bigint      not null,
+    at       timestamptz not null,
+    produced integer     not null default 0,
+    acked    integer     not null default 0,
+    archived integer     not null default 0,
+    dead     integer     not null default 0
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000, vacuum_truncate = false);
+
+create table {schema}.pgqrs_totals (
+    queue_id bigint primary key,
+    produced bigint not null,
+    acked    bigint not null,
+    archived bigint not null,
+    dead     bigint not null
+) with (fillfactor = 50);
+
+-- The same for each ten seconds of the last ten minutes.
+create table {schema}.pgqrs_rates (
+    queue_id bigint      not null,
+    at       timestamptz not null, -- a multiple of ten seconds
+    produced bigint      not null,
+    acked    bigint      not null,
+    primary key (queue_id, at)
+) with (fillfactor = 50);
+
 -- Which queues have live listeners (until is in the future), and whether any
 -- of them is asleep. Lost in a crash, as the listeners' connections are.
 create unlogged table {schema}.pgqrs_waiting (

@@ -83,6 +83,9 @@ begin
     if not exists (select from {schema}.pgqrs_queues q where q.id = queue) then
         raise exception 'queue % does not exist', queue using errcode = 'PQ001';
     end if;
+    if payloads <> '{}' then
+        insert into {schema}.pgqrs_tally (queue_id, at, produced) values (queue, stored, cardinality(payloads));
+    end if;
     if cardinality(payloads) = 1 then
         insert into {schema}.pgqrs_log (queue_id, enqueued_at, producer_worker_id, payload)
         values (queue, stored, worker, payloads[1])

@@ -164,6 +164,7 @@ begin
             from gone g
         )
         select sum(g.n) into dead from gone g;
+        insert into {schema}.pgqrs_tally (queue_id, at, dead) values (queue, taken_at, pgqrs_dequeue.dead);
     end if;
 
     if got > 0 then

@@ -132,6 +132,9 @@ begin
             insert into {schema}.pgqrs_done (queue_id, lease, outcome, archived_at, dequeued_at, consumer_worker_id, read_ct, vt, n, lo, hi, ids)
             select queue, t.lease, 'archived', coalesce(at, clock_timestamp()), t.dequeued_at, t.consumer_worker_id, t.read_ct, t.vt, t.n, t.lo, t.hi, t.ids
             from taken t
+        ), counted as (
+            insert into {schema}.pgqrs_tally (queue_id, at, acked, archived)
+            select queue, coalesce(at, clock_timestamp()), sum(t.n), sum(t.n) from taken t having count(t) > 0
         )
         select t.lease, lower(r), upper(r) - 1, false from taken t, unnest(t.ids) r;
     if again then
@@ -175,6 +178,9 @@ begin
                     where k.id >= lower(t.r) and k.id < upper(t.r) and k.queue_id = queue
                     offset 0
                 ) m))
+        ), counted as (
+            insert into {schema}.pgqrs_tally (queue_id, at, acked)
+            select queue, clock_timestamp(), sum(upper(t.r) - lower(t.r)) from taken t having count(t) > 0
         )
         select t.lease, lower(t.r), upper(t.r) - 1 from taken t;
 end

@@ -22,7 +22,7 @@ begin
         for update skip locked
     ), taken as (
         delete from {schema}.pgqrs_done d where d.ctid = any (array(select k.place from locked k))
-        returning d.n, d.ids
+        returning d.n, d.outcome, d.ids
     ), gone as (
         delete from {schema}.pgqrs_log l
         where l.ctid = any (array(
@@ -31,6 +31,11 @@ begin
                 where k.id >= lower(r) and k.id < upper(r) and k.queue_id = queue
                 offset 0
             ) m))
+    ), counted as (
+        insert into {schema}.pgqrs_tally (queue_id, at, archived, dead)
+        select queue, clock_timestamp(), -coalesce(sum(t.n) filter (where t.outcome = 'archived'), 0),
+               -coalesce(sum(t.n) filter (where t.outcome = 'dead'), 0)
+        from taken t having count(t) > 0
     )
     select coalesce(sum(t.n), 0) into removed from taken t;
     return removed;
@@ -76,6 +81,11 @@ begin
     end loop;
     while {schema}.pgqrs_purge_done(target) > 0 loop
     end loop;
+    -- Whoever folds has taken rows of the tally, and is about to make rows of them.
+    perform pg_advisory_xact_lock(hashtextextended($name${schema}.pgqrs_tally$name$, 0));
+    delete from {schema}.pgqrs_tally t where t.queue_id = target;
+    delete from {schema}.pgqrs_totals t where t.queue_id = target;
+    delete from {schema}.pgqrs_rates r where r.queue_id = target;
     delete from {schema}.pgqrs_workers w where w.queue_id = target;
     delete from {schema}.pgqrs_waiting w where w.queue_id = target;
     delete from {schema}.pgqrs_queues q where q.id = target;
