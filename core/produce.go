@@ -110,6 +110,12 @@ func (s *Store) submit(p *production, queue string) {
 		p.done(nil, errClosed())
 		return
 	}
+	if id := p.options.WorkerID; id != 0 {
+		if status := s.workers.status(id); !works(status) {
+			p.done(nil, errWorker(id, status))
+			return
+		}
+	}
 	s.produces.add(queue, p)
 }
 

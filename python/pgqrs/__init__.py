@@ -10,7 +10,9 @@ What is public is named here, and documented where it is made:
     _store      Store                    _consume, _handler, _settle, _signals
     _admin      Admin                    _iterate, _stream
     _queues     Queues                   _queue_info QueueInfo, QueueSettings
-    _queue_admin  Admin's part of it     _asking     what a Store and an Admin share
+    _workers    Workers                  _worker_info WorkerInfo, WorkerHealth, WorkerStatus
+    _queue_admin, _worker_admin  Admin's parts of them
+                                         _asking     what a Store and an Admin share
     _message    Message                  _link      completions to futures
     _config     Config                   _codec     payloads to JSON and back
     _errors     the errors               _types     checks of arguments
@@ -61,6 +63,8 @@ from ._queue_info import QueueInfo, QueueSettings, RetryPolicy
 from ._queues import Queues
 from ._store import Store
 from ._types import Handler
+from ._worker_info import WorkerHealth, WorkerInfo, WorkerStatus
+from ._workers import Workers
 
 __all__ = [
     "Admin",
@@ -88,7 +92,11 @@ __all__ = [
     "Store",
     "TimeoutError",
     "ValidationError",
+    "WorkerHealth",
+    "WorkerInfo",
     "WorkerNotFoundError",
+    "WorkerStatus",
+    "Workers",
     "__version__",
     "admin",
     "connect",

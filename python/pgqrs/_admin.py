@@ -8,9 +8,10 @@ from types import TracebackType
 from ._config import Config, dsn_or_environment
 from ._queue_admin import QueueAdmin
 from ._store import Store, open_store
+from ._worker_admin import WorkerAdmin
 
 
-class Admin(QueueAdmin):
+class Admin(QueueAdmin, WorkerAdmin):
     """What admin() returns: a Store, or the DSN of one that is connected, and
     bound to the running event loop, at the first await of something that needs
     it. A store that it connected itself is closed with it."""

@@ -65,6 +65,7 @@ def connect(
     default_max_batch_size: int = 100,
     max_read_ct: int = 5,
     max_lease_seconds: float = 3600,
+    heartbeat_interval_seconds: float = 5,
     max_payload_size_bytes: int = 0,
 ) -> Connecting:
     """Connects to the database of `dsn`, or of the environment variable PGQRS_DSN,
@@ -90,6 +91,7 @@ def connect(
             default_max_batch_size=default_max_batch_size,
             max_read_ct=max_read_ct,
             max_lease_seconds=max_lease_seconds,
+            heartbeat_interval_seconds=heartbeat_interval_seconds,
             max_payload_size_bytes=max_payload_size_bytes,
         )
     )

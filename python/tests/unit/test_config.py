@@ -32,6 +32,7 @@ import pgqrs
         {"default_max_batch_size": 10001},
         {"max_read_ct": -1},
         {"max_lease_seconds": 0.5},
+        {"heartbeat_interval_seconds": 0.05},
         {"max_payload_size_bytes": -1},
     ],
     ids=str,
@@ -60,6 +61,7 @@ def test_a_config_becomes_the_json_that_the_library_takes():
         "default_max_batch_size": 100,
         "max_read_ct": 5,
         "max_lease_seconds": 3600,
+        "heartbeat_interval_seconds": 5,
         "max_payload_size_bytes": 0,
     }
 

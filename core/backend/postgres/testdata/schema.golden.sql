@@ -80,7 +80,7 @@ unlogged table pgqrs_waiting with (fillfactor=50);
     queue_id bigint not null;
     asleep boolean not null;
     until timestamp with time zone not null;
-table pgqrs_workers;
+table pgqrs_workers with (fillfactor=70);
     id bigint not null generated always as identity;
     name text not null;
     queue_id bigint not null;
@@ -120,6 +120,7 @@ CREATE INDEX pgqrs_spans_ready ON public.pgqrs_spans USING btree (queue_id, vt, 
 CREATE UNIQUE INDEX pgqrs_waiting_pkey ON public.pgqrs_waiting USING btree (queue_id);
 CREATE UNIQUE INDEX pgqrs_workers_pkey ON public.pgqrs_workers USING btree (id);
 CREATE INDEX pgqrs_workers_queue ON public.pgqrs_workers USING btree (queue_id, id);
+CREATE INDEX pgqrs_workers_stopped ON public.pgqrs_workers USING btree (shutdown_at) WHERE (shutdown_at IS NOT NULL);
 function pgqrs_archive(queue bigint, leases bigint[], los bigint[], his bigint[], again boolean DEFAULT false, at timestamp with time zone DEFAULT NULL::timestamp with time zone) returns TABLE(of_lease bigint, from_id bigint, to_id bigint, before boolean) volatile;
     set enable_bitmapscan=off;
     set enable_seqscan=off;
