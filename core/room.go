@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// room bounds what produce calls hold in memory that is not stored yet: docs/adr/0050.
+// room bounds what produce calls hold in memory that is not stored yet: docs/adr/0050-back-pressure.md.
 // A call is let in while less than the limit is held, so that one that is larger than
 // the limit gets its turn; what is held exceeds the limit by less than one call.
 type room struct {

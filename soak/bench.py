@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from . import faults as ways
-from .crew import MODES, Crew, Post
+from .crew import MODES, Crew, NobodyThereError, Post
 from .faults import FaultKind
 from .ledger import FAULT, Ledger, now_us
 from .proxy import Proxy
@@ -107,7 +107,7 @@ class Bench:
         """One fault, written down from its begin to its end."""
         begin = now_us()
         try:
-            with contextlib.suppress(psycopg.Error):
+            with contextlib.suppress(psycopg.Error, NobodyThereError):
                 await kind.strike(self)
         finally:
             about = {"crash": True} if kind.crash else {}

@@ -251,7 +251,11 @@ async def functions_replaced(bench: Bench) -> None:
     steps = sorted(p for p in folder.glob("*.sql") if re.match(r"00[345]_", p.name))
     down = [p.read_text() for p in reversed(steps) if ".down." in p.name]
     up = [p.read_text() for p in steps if ".up." in p.name]
+    versions = await bench.query("select version, compatible_from from pgqrs_schema")
+    if not versions:
+        return
     script = "".join(down + up).replace("{schema}", "public")
+    script += "update pgqrs_schema set version = {}, compatible_from = {};".format(*versions[0])
     for _ in range(3):
         with contextlib.suppress(psycopg.Error):
             async with await psycopg.AsyncConnection.connect(bench.dsn) as connection:

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+
+	"github.com/jackc/pgx/v5/pgconn"
 	"reflect"
 
 	"github.com/pgqrs/pgqrs/core/internal/sqlfile"
@@ -43,3 +45,6 @@ func (b *Backend) ExecOnPool(ctx context.Context, sql string) error {
 	_, err := b.pool.Exec(ctx, sql)
 	return err
 }
+
+// Adapts says whether a statement that met this SQLSTATE is sent again.
+func (b *Backend) Adapts(code string) bool { return b.mode.adapts(&pgconn.PgError{Code: code}) }
