@@ -2,9 +2,9 @@ package postgres
 
 import (
 	"context"
+	"reflect"
 
 	"github.com/jackc/pgx/v5/pgconn"
-	"reflect"
 
 	"github.com/pgqrs/pgqrs/core/internal/sqlfile"
 )
