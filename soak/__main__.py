@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from .faults import FAULTS
+from .faults_root import on_small_disk
 from .run import Outcome, Plan, choose, fresh_seed, run
 from .server import PROJECT, Server
 
@@ -57,6 +58,9 @@ async def run_all(plans: list[Plan], figures: Path) -> list[Outcome]:
     try:
         for plan in plans:
             print(f"{plan.name}, seed {plan.seed}", flush=True)
+            if any(kind.small_disk for kind in plan.kinds):
+                await asyncio.to_thread(server.close)
+                server = await asyncio.to_thread(Server, on_small_disk)
             outcome = await run(server, plan, FOLDER / plan.name.replace(",", "+")[:60])
             outcomes.append(outcome)
             save(outcome, figures)

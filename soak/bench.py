@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import psycopg
 
 from . import faults as ways
-from .crew import MODES, Crew, Post
+from .crew import MODES, Crew, NobodyThereError, Post
 from .faults import FaultKind
+from .faults_root import HERE, Network
 from .ledger import FAULT, Ledger, now_us
 from .proxy import Proxy
 from .server import PgBouncer, Server
@@ -38,6 +39,8 @@ class Bench:
         self.dsn = ""
         self.proxy = Proxy(server.port)
         self.poolers: dict[str, PgBouncer] = {}
+        self.network: Network | None = None
+        self._way_in: Proxy | None = None  # from the network
         self.inside: dict[str, list[str]] = {}  # by route: the command that leads there
         self.address: dict[str, tuple[str, int]] = {}  # by route, where it is not local
         self._settings = 0
@@ -63,6 +66,16 @@ class Bench:
         for route in routes & {ways.TRANSACTION, ways.SESSION}:
             self.poolers[route] = PgBouncer(self.server, route)
             self.poolers[route].start()
+        if ways.NAMESPACE in routes:
+            await self.open_network()
+
+    async def open_network(self) -> None:
+        """A network of their own for the programs, and a way from there to the server."""
+        self.network = await asyncio.to_thread(Network)
+        self.inside[ways.NAMESPACE] = self.network.inside
+        self._way_in = Proxy(self.server.port, HERE)
+        await self._way_in.start()
+        self.address[ways.NAMESPACE] = (HERE, self._way_in.port)
 
     async def man(self, routes: list[str], producers: int, consumers: int) -> None:
         """Starts the crew, its members on the routes in turn."""
@@ -87,6 +100,10 @@ class Bench:
         """Ends whatever still runs."""
         self.crew.kill_all()
         await self.proxy.close()
+        if self._way_in is not None:
+            await self._way_in.close()
+        if self.network is not None:
+            self.network.close()
         for pooler in self.poolers.values():
             pooler.close()
         self.ledger.close()
@@ -107,7 +124,7 @@ class Bench:
         """One fault, written down from its begin to its end."""
         begin = now_us()
         try:
-            with contextlib.suppress(psycopg.Error):
+            with contextlib.suppress(psycopg.Error, NobodyThereError):
                 await kind.strike(self)
         finally:
             about = {"crash": True} if kind.crash else {}

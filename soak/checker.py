@@ -19,6 +19,10 @@ CRASH_US = 1_000_000
 """How long before a crash a lease may have been drawn that the crash made the server
 forget: three times wal_writer_delay, and to be safe more."""
 
+LINGER_US = 1_000_000
+"""How long after a fault the server may still carry out what a program had asked that is
+gone, or has another connection by now."""
+
 ENDS = ("archive", "delete", "release")
 """The verbs after which a delivery is over."""
 
@@ -308,7 +312,8 @@ class _Judge:
 
     def _disturbed(self, since: int, until: int) -> bool:
         """Whether a fault can have kept a lease from its handler between two moments."""
-        return any(f.begin <= until and f.end >= since for f in self.history.faults)
+        faults = self.history.faults
+        return any(f.begin <= until and f.end + LINGER_US >= since for f in faults)
 
 
 def _told(d: Delivery) -> list[Settle]:

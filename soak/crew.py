@@ -23,6 +23,10 @@ START_SECONDS = 30.0
 """How long a program may take until it has its first message."""
 
 
+class NobodyThereError(Exception):
+    """No program of that role runs just now."""
+
+
 @dataclass(frozen=True)
 class Post:
     """What one member is for."""
@@ -90,6 +94,8 @@ class Crew:
     def any_one(self, role: str) -> Member:
         """A program of that role that runs and that no fault has its hands on."""
         some = [m for m in self.members if m.post.role == role and m.runs and not m.killed]
+        if not some:
+            raise NobodyThereError(role)
         return self.random.choice(some)
 
     async def replace(self, member: Member, how: signal.Signals) -> Member:

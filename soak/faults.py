@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Strike = Callable[["Bench"], Awaitable[None]]
 
 DIRECT, PROXY, TRANSACTION, SESSION = "direct", "proxy", "transaction", "session"
+NAMESPACE = "namespace"
 STOPPED_SECONDS = 4.0
 """How long a program is stopped: twice its lease."""
 MANY_CONNECTIONS = 400
@@ -41,6 +42,7 @@ class FaultKind:
     route: str = DIRECT  # by which way the programs reach the server in a run of this alone
     crash: bool = False
     root: bool = False
+    small_disk: bool = False  # the server has one
 
 
 @dataclass
@@ -50,13 +52,19 @@ class Registry:
     kinds: dict[str, FaultKind] = field(default_factory=dict)
 
     def add(
-        self, name: str, *, route: str = DIRECT, crash: bool = False, root: bool = False
+        self,
+        name: str,
+        *,
+        route: str = DIRECT,
+        crash: bool = False,
+        root: bool = False,
+        small_disk: bool = False,
     ) -> Callable[[Strike], Strike]:
         """A decorator: this coroutine is the fault of that name."""
 
         def register(strike: Strike) -> Strike:
             about = (strike.__doc__ or "").partition("\n")[0]
-            self.kinds[name] = FaultKind(name, strike, about, route, crash, root)
+            self.kinds[name] = FaultKind(name, strike, about, route, crash, root, small_disk)
             return strike
 
         return register
@@ -251,7 +259,11 @@ async def functions_replaced(bench: Bench) -> None:
     steps = sorted(p for p in folder.glob("*.sql") if re.match(r"00[345]_", p.name))
     down = [p.read_text() for p in reversed(steps) if ".down." in p.name]
     up = [p.read_text() for p in steps if ".up." in p.name]
+    versions = await bench.query("select version, compatible_from from pgqrs_schema")
+    if not versions:
+        return
     script = "".join(down + up).replace("{schema}", "public")
+    script += "update pgqrs_schema set version = {}, compatible_from = {};".format(*versions[0])
     for _ in range(3):
         with contextlib.suppress(psycopg.Error):
             async with await psycopg.AsyncConnection.connect(bench.dsn) as connection:

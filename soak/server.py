@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,14 +26,18 @@ PATIENT = "".join(
 
 
 class Server:
-    """A PostgreSQL of core/internal/testserver, to be stopped and crashed at will. With
-    `within`, a command that starts another command, it lives where that one says."""
+    """A PostgreSQL of core/internal/testserver, to be stopped and crashed at will. `within`
+    makes the command that starts the server's somewhere else."""
 
-    def __init__(self, *within: str) -> None:
+    def __init__(self, within: Callable[[str], list[str]] | None = None) -> None:
         program = os.environ.get("PGQRS_TESTSERVER")
         command = [program] if program else ["go", "run", "./core/internal/testserver/run"]
+        if within is not None:
+            if program is None:
+                raise RuntimeError("build core/internal/testserver/run, and set PGQRS_TESTSERVER")
+            command = within(program)
         self.process = subprocess.Popen(
-            [*within, *command],
+            command,
             cwd=PROJECT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

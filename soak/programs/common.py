@@ -14,6 +14,7 @@ import pgqrs
 from soak.ledger import BYE, HELLO, Ledger
 
 RECONNECT_SECONDS = 0.2
+CONNECTION_TIMEOUT_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -63,19 +64,22 @@ def options(role: str) -> Options:
     )
 
 
-async def connect(o: Options) -> pgqrs.Store:
+async def connect(o: Options, stop: asyncio.Event) -> pgqrs.Store:
     """Connects; tries again where the server is away, as any program that is started
     while it is."""
-    while True:
+    while not stop.is_set():
         try:
             return await pgqrs.connect(
                 o.dsn,
                 max_connections=4,
                 default_lock_time_seconds=o.vt,
+                connection_timeout_seconds=CONNECTION_TIMEOUT_SECONDS,
                 answer_timeout_seconds=o.answer_timeout,
             )
         except (pgqrs.PgqrsConnectionError, pgqrs.TimeoutError):
             await asyncio.sleep(RECONNECT_SECONDS)
+    end(o)
+    raise SystemExit(0)
 
 
 def told_to_stop() -> asyncio.Event:

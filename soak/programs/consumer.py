@@ -182,7 +182,8 @@ async def settle_many(book: Book, consumer: pgqrs.Consumer, messages: list[pgqrs
 
 async def main(o: Options) -> None:
     """Until SIGTERM."""
-    stop, store = told_to_stop(), await connect(o)
+    stop = told_to_stop()
+    store = await connect(o, stop)
     ways = {"iterate": iterate, "dequeue": dequeue}
     await ways.get(o.mode, consume)(Book(o), store, stop)
     await store.close()

@@ -40,7 +40,8 @@ async def produce(o: Options, store: pgqrs.Store, numbers: itertools.count[int])
 
 async def main(o: Options) -> None:
     """Until SIGTERM; what is on its way then is awaited."""
-    stop, store, numbers = told_to_stop(), await connect(o), itertools.count(1)
+    stop, numbers = told_to_stop(), itertools.count(1)
+    store = await connect(o, stop)
 
     async def work() -> None:
         while not stop.is_set():

@@ -49,8 +49,8 @@ func (e *noAnswerError) Error() string {
 func (e *noAnswerError) Unwrap() error { return e.cause }
 
 // answering calls operate with a context that ends when the server takes too long.
-// Other connections of the pool are then looked at with suspicion: they are dropped
-// where they are idle, and otherwise after their use.
+// Other connections of the pool are then dropped where they are idle, and otherwise after
+// their use.
 func (b *Backend) answering(ctx context.Context, operate func(context.Context) error) error {
 	limited, cancel := context.WithTimeoutCause(ctx, b.answerTimeout, errNoAnswer)
 	defer cancel()
@@ -58,8 +58,17 @@ func (b *Backend) answering(ctx context.Context, operate func(context.Context) e
 	if err == nil || context.Cause(limited) != errNoAnswer || errors.As(err, new(*pgconn.PgError)) {
 		return err
 	}
-	b.pool.Reset()
+	b.suspect()
 	return &noAnswerError{after: b.answerTimeout, cause: err}
+}
+
+// suspect is called when a connection was found dead: then so are, most likely, the others.
+func (b *Backend) suspect() {
+	b.pool.Reset()
+	b.listeners.Range(func(l, _ any) bool {
+		l.(*Listener).check()
+		return true
+	})
 }
 
 // watchAnswers configures the connections of a pool.
@@ -86,7 +95,7 @@ func (b *Backend) watchAnswers(p *pgxpool.Config) {
 			return false
 		}
 		if limited.Err() != nil && ctx.Err() == nil {
-			b.pool.Reset() // where one idle connection is dead, so are most likely all
+			b.suspect()
 		}
 		return true // the pool finds it closed, and takes another one
 	}

@@ -103,6 +103,13 @@ func TestADeadConnectionIsGivenUp(t *testing.T) {
 	produce := &backend.MessageProduceParams{QueueID: f.queue, Payloads: [][]byte{[]byte("1")}}
 	_, err := b.MessageProduce(f.ctx, produce)
 	f.must(err)
+	l, err := b.ListenerOpen(f.ctx)
+	f.must(err)
+	deaf := make(chan error, 1)
+	go func() {
+		_, err := l.Wait(f.ctx)
+		deaf <- err
+	}()
 	h.forget()
 	_, err = b.MessageProduce(f.ctx, produce)
 	var e *backend.Error
@@ -111,6 +118,11 @@ func TestADeadConnectionIsGivenUp(t *testing.T) {
 	}
 	_, err = b.MessageProduce(f.ctx, produce)
 	f.must(err)
+	// The listener is asked, too, whether it is alive.
+	if err := <-deaf; !errors.Is(err, backend.ErrConnection) {
+		t.Errorf("the listener: %v", err)
+	}
+	f.must(l.Close())
 }
 
 // TestAnOperationThatTakesTooLongIsCancelled: the server says that it was not done.

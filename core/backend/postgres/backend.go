@@ -83,8 +83,9 @@ func Open(ctx context.Context, c Config) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backend{connection: pool.ConnConfig.Copy(), schema: c.Schema, connectTimeout: c.ConnectTimeout, answerTimeout: c.AnswerTimeout}
+	b := &Backend{schema: c.Schema, connectTimeout: c.ConnectTimeout, answerTimeout: c.AnswerTimeout}
 	b.watchAnswers(pool)
+	b.connection = pool.ConnConfig.Copy()
 	if err := sqlfile.Fill(&b.sql, queryFiles, "sql", c.Schema); err != nil {
 		return nil, err
 	}

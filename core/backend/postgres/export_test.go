@@ -4,6 +4,7 @@ import (
 	"context"
 	"reflect"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pgqrs/pgqrs/core/internal/sqlfile"
@@ -48,3 +49,6 @@ func (b *Backend) ExecOnPool(ctx context.Context, sql string) error {
 
 // Pool is for what the library never does.
 func (b *Backend) Pool() *pgxpool.Pool { return b.pool }
+
+// Adapts says whether a statement that met this SQLSTATE is sent again.
+func (b *Backend) Adapts(code string) bool { return b.mode.adapts(&pgconn.PgError{Code: code}) }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pgqrs/pgqrs/core/backend"
@@ -17,6 +18,9 @@ import (
 
 // listenTest is how long a listener's own test notification may take.
 const listenTest = 2 * time.Second
+
+// listenCheck is how often a listener that hears nothing asks whether it could.
+const listenCheck = 30 * time.Second
 
 // channel is the notification channel of our schema. pgqrs_produce_batch makes
 // the same name.
@@ -36,8 +40,9 @@ type Listener struct {
 	closed  sync.Once
 	// until says when this listener's sleep on a queue ends. The channel is that
 	// of the whole schema; what is for others is passed over.
-	mu    sync.Mutex
-	until map[int64]time.Time
+	mu        sync.Mutex
+	until     map[int64]time.Time
+	interrupt context.CancelFunc // of the wait that is on; under mu
 }
 
 // ListenerOpen implements backend.ListenerBackend.
@@ -133,8 +138,9 @@ func (l *Listener) Wait(ctx context.Context) (int64, error) {
 	stop := context.AfterFunc(l.ctx, func() { cancel(backend.ErrClosed) })
 	defer stop()
 	for {
-		n, err := l.conn.WaitForNotification(both)
+		n, err := l.hear(both)
 		switch {
+		case err == nil && n == nil: // it is alive
 		case err == nil:
 			// What is not a queue's id is the test of another listener.
 			if id, err := strconv.ParseInt(n.Payload, 10, 64); err == nil && l.concerns(id) {
@@ -145,6 +151,33 @@ func (l *Listener) Wait(ctx context.Context) (int64, error) {
 		default:
 			return 0, l.b.failure(ctx, err, true)
 		}
+	}
+}
+
+// hear waits for a notification. From time to time, and when check was called, it asks
+// whether the server is still there, for on a connection that died without a word nothing
+// is ever heard: nil and no error when it is.
+func (l *Listener) hear(ctx context.Context) (*pgconn.Notification, error) {
+	waiting, cancel := context.WithTimeout(ctx, listenCheck)
+	defer cancel()
+	l.mu.Lock()
+	l.interrupt = cancel
+	l.mu.Unlock()
+	n, err := l.conn.WaitForNotification(waiting)
+	if err == nil || ctx.Err() != nil || waiting.Err() == nil || l.conn.IsClosed() {
+		return n, err
+	}
+	pinging, stop := context.WithTimeout(ctx, min(longestPing, l.b.answerTimeout))
+	defer stop()
+	return nil, l.conn.Ping(pinging)
+}
+
+// check makes Wait ask whether the server is still there.
+func (l *Listener) check() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.interrupt != nil {
+		l.interrupt()
 	}
 }
 

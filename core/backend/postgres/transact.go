@@ -42,8 +42,9 @@ func (m *callMode) adapts(err error) bool {
 		return false
 	}
 	switch server.Code {
-	case stateIsolation:
-		return !m.explicit.Swap(true)
+	case stateIsolation: // of many that are on their way together, each is sent again
+		m.explicit.Store(true)
+		return true
 	case stateNoStatement, stateStatementExists:
 		m.named.Store(false)
 		return true

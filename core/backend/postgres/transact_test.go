@@ -102,3 +102,14 @@ func TestAFunctionMayBeReplacedUnderAPreparedStatement(t *testing.T) {
 	f.everyCall(b)
 	f.wantMode(b, true, false)
 }
+
+// TestEachOfManyThatMeetAnotherIsolationIsSentAgain: they were on their way together, and the
+// first of them finds out for itself alone.
+func TestEachOfManyThatMeetAnotherIsolationIsSentAgain(t *testing.T) {
+	f := newBench(t)
+	for i := range 3 {
+		if !f.b.Adapts("PQ004") {
+			t.Errorf("number %d is not", i)
+		}
+	}
+}
