@@ -48,3 +48,9 @@ func (b *Backend) ExecOnPool(ctx context.Context, sql string) error {
 
 // Pool is for what the library never does.
 func (b *Backend) Pool() *pgxpool.Pool { return b.pool }
+
+// ReadDSN reads a DSN without connecting.
+func ReadDSN(dsn string) error {
+	_, err := poolConfig(Config{DSN: dsn}.withDefaults())
+	return err
+}
