@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # What the C library and the package are made of.
@@ -14,7 +15,7 @@ GO_SOURCES := $(shell find core capi -type f ! -name '*_test.go' ! -path '*/test
 PACKAGING := pyproject.toml setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build lint fmt check test test-race fuzz soak stress model bench wheel sdist deps clean
+.PHONY: help audit demo build lint fmt check test test-race fuzz soak stress model bench wheel sdist deps clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -72,6 +73,11 @@ wheel: $(VENV)/.tools ## build the wheel into dist/
 
 sdist: $(VENV)/.tools ## build the source distribution into dist/
 	$(BIN)/python -m build --sdist --no-isolation --outdir dist .
+
+audit: $(VENV)/.built ## ask the databases of known vulnerabilities about what we depend on (needs them: fails without)
+	go run $(GOVULNCHECK) ./...
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip-audit>=2.9'
+	@$(BIN)/python scripts/audit.py
 
 deps: ## install the Debian packages that some tests want (as root), or print the line
 	@sh scripts/deps.sh

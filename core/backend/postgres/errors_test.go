@@ -98,6 +98,31 @@ func TestNoErrorHoldsThePassword(t *testing.T) {
 	}
 }
 
+// FuzzDSN puts a password somewhere into a DSN: nothing panics, and no error tells it.
+func FuzzDSN(f *testing.F) {
+	const password = "Xq7Zk9Wv"
+	for dsn, at := range map[string]int{
+		"postgresql://me:@127.0.0.1:1/db":                 16,
+		"postgresql://me:%40@[::1]:port/db?sslmode=x":     16,
+		"postgresql://h1:1,h2:x/db?password=&options=-c%": 33,
+		"host=127.0.0.1 password='":                       25,
+		"host=h port=x password=\\ dbname=":               23,
+		"postgres://":                                     11,
+	} {
+		f.Add(dsn, at)
+	}
+	f.Fuzz(func(t *testing.T, dsn string, at int) {
+		at = min(max(at, 0), len(dsn))
+		err := postgres.ReadDSN(dsn[:at] + password + dsn[at:])
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, backend.ErrConfig) || strings.Contains(chain(err), password) {
+			t.Errorf("%q at %d: %s", dsn, at, chain(err))
+		}
+	})
+}
+
 func TestADSNThatCannotBeUsedSaysWhy(t *testing.T) {
 	for dsn, want := range map[string]string{
 		"postgresql://host:port/db":                                     "port",
