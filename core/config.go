@@ -43,6 +43,9 @@ type Config struct {
 	// MaxLease is how long at most a running handler's message is kept alive,
 	// 1 s … 30 days. Default 1 h.
 	MaxLease time.Duration
+	// HeartbeatInterval is how often a store tells that its workers are alive,
+	// 0.1 s … 1 h. No lease depends on it. Default 5 s.
+	HeartbeatInterval time.Duration
 	// MaxPayloadSize refuses longer payloads, in bytes; 0: no limit of ours.
 	MaxPayloadSize int64
 	// MaxPendingBytes bounds what produce calls hold in memory that is not stored yet,
@@ -76,6 +79,7 @@ func NewConfig(dsn string) *Config {
 		DSN: dsn, Schema: "public", MaxConnections: 16, AutoInstall: true, AutoCreateQueues: true,
 		ConnectTimeout: 30 * time.Second, AnswerTimeout: 60 * time.Second, DefaultLockTime: 5 * time.Second, DefaultMaxBatchSize: 100,
 		MaxReadCount: 5, MaxLease: time.Hour, MaxPendingBytes: 256 << 20,
+		HeartbeatInterval: 5 * time.Second,
 	}
 }
 
@@ -118,6 +122,11 @@ func WithMaxPendingBytes(n int64) Option { return func(c *Config) { c.MaxPending
 // WithProduceTimeout sets Config.ProduceTimeout.
 func WithProduceTimeout(d time.Duration) Option { return func(c *Config) { c.ProduceTimeout = d } }
 
+// WithHeartbeatInterval sets Config.HeartbeatInterval.
+func WithHeartbeatInterval(d time.Duration) Option {
+	return func(c *Config) { c.HeartbeatInterval = d }
+}
+
 // WithLogger sets Config.Logger.
 func WithLogger(l *slog.Logger) Option { return func(c *Config) { c.Logger = l } }
 
@@ -134,6 +143,7 @@ type configText struct {
 	DefaultMaxBatchSize *int     `json:"default_max_batch_size"`
 	MaxReadCount        *int     `json:"max_read_ct"`
 	MaxLease            *float64 `json:"max_lease_seconds"`
+	HeartbeatInterval   *float64 `json:"heartbeat_interval_seconds"`
 	MaxPayloadSize      *int64   `json:"max_payload_size_bytes"`
 	MaxPendingBytes     *int64   `json:"max_pending_bytes"`
 	ProduceTimeout      *float64 `json:"produce_timeout_seconds"`
@@ -143,7 +153,8 @@ type configText struct {
 // of the Python API (dsn, schema, max_connections, auto_install,
 // auto_create_queues, connection_timeout_seconds, answer_timeout_seconds, default_lock_time_seconds,
 // default_max_batch_size, max_read_ct, max_lease_seconds,
-// max_payload_size_bytes, max_pending_bytes, produce_timeout_seconds). What is missing has its default; an unknown key is
+// heartbeat_interval_seconds, max_payload_size_bytes, max_pending_bytes,
+// produce_timeout_seconds). What is missing has its default; an unknown key is
 // ErrConfig.
 func ParseConfig(text []byte) (*Config, error) {
 	var t configText
@@ -170,6 +181,7 @@ func ParseConfig(text []byte) (*Config, error) {
 	set(&c.DefaultMaxBatchSize, t.DefaultMaxBatchSize)
 	set(&c.MaxReadCount, t.MaxReadCount)
 	setSeconds(&c.MaxLease, t.MaxLease)
+	setSeconds(&c.HeartbeatInterval, t.HeartbeatInterval)
 	set(&c.MaxPayloadSize, t.MaxPayloadSize)
 	set(&c.MaxPendingBytes, t.MaxPendingBytes)
 	setSeconds(&c.ProduceTimeout, t.ProduceTimeout)
@@ -212,6 +224,8 @@ func (c *Config) validate() error {
 		return fail("max_read_ct must be between 0 (no limit) and %d, not %d", maxReadCount, c.MaxReadCount)
 	case c.MaxLease < time.Second || c.MaxLease > 30*24*time.Hour:
 		return fail("max_lease_seconds must be between 1 and 2592000, not %g", c.MaxLease.Seconds())
+	case c.HeartbeatInterval < 100*time.Millisecond || c.HeartbeatInterval > time.Hour:
+		return fail("heartbeat_interval_seconds must be between 0.1 and 3600, not %g", c.HeartbeatInterval.Seconds())
 	case c.MaxPayloadSize < 0:
 		return fail("max_payload_size_bytes must not be negative")
 	case c.MaxPendingBytes < 64<<10 || c.MaxPendingBytes > 1<<40:

@@ -12,11 +12,7 @@ import (
 // Consumer takes messages from one queue under a worker's name. What it dequeued
 // belongs to it; by id it can also settle what a stream (Dequeue, Messages) of
 // this process delivered from the same queue. Many goroutines may use it.
-type Consumer struct {
-	store  *Store
-	queue  string
-	worker *backend.Worker
-}
+type Consumer struct{ Worker }
 
 // Consumer registers a consumer of that queue, which is made when missing.
 func (s *Store) Consumer(ctx context.Context, queue string) (*Consumer, error) {
@@ -24,15 +20,12 @@ func (s *Store) Consumer(ctx context.Context, queue string) (*Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Consumer{store: s, queue: queue, worker: w}, nil
+	return &Consumer{Worker{store: s, queue: queue, row: w}}, nil
 }
-
-// WorkerID is the id of the consumer's row.
-func (c *Consumer) WorkerID() int64 { return c.worker.ID }
 
 // Dequeue leases ready messages, up to Config.DefaultMaxBatchSize, for
 // Config.DefaultLockTime, in delivery order. It does not wait for messages: an
-// empty slice means that none was ready.
+// empty slice means that none was ready, or that the consumer is suspended.
 func (c *Consumer) Dequeue(ctx context.Context) ([]*Message, error) {
 	return c.DequeueManyWithDelay(ctx, 0, 0)
 }
@@ -40,7 +33,7 @@ func (c *Consumer) Dequeue(ctx context.Context) ([]*Message, error) {
 // DequeueManyWithDelay leases up to limit ready messages for vt seconds; 0 is the
 // default of either.
 func (c *Consumer) DequeueManyWithDelay(ctx context.Context, limit int, vt float64) ([]*Message, error) {
-	b, err := c.store.DequeueBatch(ctx, c.worker.ID, limit, fromSeconds(vt))
+	b, err := c.store.DequeueBatch(ctx, c.row.ID, limit, fromSeconds(vt))
 	if err != nil || b == nil {
 		return nil, err
 	}
@@ -87,7 +80,7 @@ func (c *Consumer) Messages(ctx context.Context) iter.Seq2[*Message, error] {
 }
 
 func (c *Consumer) byID(ids ...int64) Target {
-	t := Target{WorkerID: c.worker.ID, Deliveries: make([]backend.Delivery, len(ids))}
+	t := Target{WorkerID: c.row.ID, Deliveries: make([]backend.Delivery, len(ids))}
 	for i, id := range ids {
 		t.Deliveries[i].ID = id
 	}

@@ -37,7 +37,9 @@ func (s *Store) DequeueBatch(ctx context.Context, workerID int64, limit int, vt 
 // first it still gets what was leased by then.
 func (s *Store) DequeueAsync(ctx context.Context, workerID int64, limit int, vt time.Duration, done func(*Batch, error)) {
 	p, err := s.dequeueParams(workerID, limit, vt)
-	if err != nil {
+	if err != nil || !works(s.workers.status(workerID)) {
+		// For one that is suspended there is no message, as in a queue that is paused:
+		// a loop that asks again and again need not know of it.
 		done(nil, err)
 		return
 	}
@@ -69,7 +71,15 @@ func (s *Store) dequeueParams(workerID int64, limit int, vt time.Duration) (*bac
 	if queueID == 0 {
 		return nil, backend.Errorf(ErrWorkerNotFound, "worker %d is not registered in this process", workerID)
 	}
+	if status := s.workers.status(workerID); status == backend.WorkerStopped {
+		return nil, errWorker(workerID, status)
+	}
 	return &backend.MessageDequeueParams{QueueID: queueID, WorkerID: workerID, Limit: limit, VT: vt}, nil
+}
+
+// works says whether a worker in that state leases, or produces, messages.
+func works(status backend.WorkerStatus) bool {
+	return status == backend.WorkerReady || status == backend.WorkerPolling
 }
 
 // dequeue leases messages and makes them known to the ledger and the keeper. When

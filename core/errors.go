@@ -17,6 +17,7 @@ var (
 	ErrQueueNotEmpty   = backend.ErrQueueNotEmpty
 	ErrMessageNotFound = backend.ErrMessageNotFound
 	ErrWorkerNotFound  = backend.ErrWorkerNotFound
+	ErrStateTransition = backend.ErrStateTransition
 	ErrClosed          = backend.ErrClosed
 	ErrConfig          = backend.ErrConfig
 	ErrConnection      = backend.ErrConnection

@@ -24,6 +24,19 @@ func (s *Store) CheckPayload(p []byte) error { return s.checkPayload(p) }
 // Spawn runs do as the background work of the store is run.
 func (s *Store) Spawn(do func()) { s.tasks.start(do) }
 
+// Transitions lists the changes of a worker's state that there are, as "from --> to".
+func Transitions() (all []string) {
+	for _, t := range []transition{polls, rests, suspends, resumes, interrupts, stops} {
+		for _, from := range t.from {
+			all = append(all, string(from)+" --> "+string(t.to))
+		}
+	}
+	return all
+}
+
+// Beat sends the heartbeat of a store now.
+func (s *Store) Beat(ctx context.Context) error { return s.beatNow(ctx) }
+
 // CountPeers counts the databases of which the process remembers something.
 func CountPeers() int {
 	allPeers.mu.Lock()

@@ -8,7 +8,8 @@ import (
 )
 
 // faulty is a backend that fails on command. The operations are called by their
-// short names: produce, dequeue, archive, delete, release, extend, listen, notify.
+// short names: produce, dequeue, archive, delete, release, extend, listen, notify,
+// beat.
 type faulty struct {
 	backend.Backend
 
@@ -115,6 +116,10 @@ func (f *faulty) MessageRelease(ctx context.Context, p *backend.MessageReleasePa
 
 func (f *faulty) MessageExtend(ctx context.Context, p *backend.MessageExtendParams) ([]backend.Extension, error) {
 	return run(ctx, f, "extend", p, f.Backend.MessageExtend)
+}
+
+func (f *faulty) WorkerBeat(ctx context.Context, p *backend.WorkerBeatParams) ([]backend.Worker, error) {
+	return run(ctx, f, "beat", p, f.Backend.WorkerBeat)
 }
 
 func (f *faulty) ListenerOpen(ctx context.Context) (backend.Listener, error) {

@@ -144,6 +144,11 @@ func (s *Store) checkCall(p *production, queue string) error {
 	if s.isClosed() {
 		return errClosed()
 	}
+	if id := p.options.WorkerID; id != 0 {
+		if status := s.workers.status(id); !works(status) {
+			return errWorker(id, status)
+		}
+	}
 	return nil
 }
 

@@ -9,11 +9,7 @@ import (
 
 // Producer puts messages into one queue under a worker's name. Many goroutines
 // may use it.
-type Producer struct {
-	store  *Store
-	queue  string
-	worker *backend.Worker
-}
+type Producer struct{ Worker }
 
 // Producer registers a producer of that queue, which is made when missing.
 func (s *Store) Producer(ctx context.Context, queue string) (*Producer, error) {
@@ -21,11 +17,8 @@ func (s *Store) Producer(ctx context.Context, queue string) (*Producer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Producer{store: s, queue: queue, worker: w}, nil
+	return &Producer{Worker{store: s, queue: queue, row: w}}, nil
 }
-
-// WorkerID is the id of the producer's row.
-func (p *Producer) WorkerID() int64 { return p.worker.ID }
 
 // Enqueue stores v as JSON and returns the message with its id and payload; it is
 // no delivery. json.RawMessage is stored as it is.
@@ -74,7 +67,7 @@ func (p *Producer) enqueue(ctx context.Context, produce producing, values []any,
 	if err != nil {
 		return nil, err
 	}
-	options := ProduceOptions{Delay: fromSeconds(seconds), WorkerID: p.worker.ID}
+	options := ProduceOptions{Delay: fromSeconds(seconds), WorkerID: p.row.ID}
 	ids, err := produce(ctx, p.queue, payloads, options)
 	if err != nil {
 		return nil, err
@@ -82,7 +75,7 @@ func (p *Producer) enqueue(ctx context.Context, produce producing, values []any,
 	messages := make([]*Message, len(ids))
 	for i, id := range ids {
 		messages[i] = &Message{store: p.store, Message: backend.Message{
-			ID: id, QueueID: p.worker.QueueID, Payload: payloads[i], ProducerWorkerID: p.worker.ID,
+			ID: id, QueueID: p.row.QueueID, Payload: payloads[i], ProducerWorkerID: p.row.ID,
 		}}
 	}
 	return messages, nil

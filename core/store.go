@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -116,18 +118,20 @@ func (s *Store) Close(ctx context.Context) error {
 func (s *Store) closeStreams(ctx context.Context) {
 	ctx, stop := context.WithTimeout(ctx, closeGrace)
 	defer stop()
-	s.mu.Lock()
-	open := make([]*Stream, 0, len(s.streams))
-	for st := range s.streams {
-		open = append(open, st)
-	}
-	s.mu.Unlock()
+	open := s.openStreams()
 	for _, st := range open {
 		st.end(nil)
 	}
 	for _, st := range open { // what they delivered is kept until handlers have finished
 		s.logGiveBack(nil, st.drain(ctx))
 	}
+}
+
+// openStreams lists the streams that were not closed.
+func (s *Store) openStreams() []*Stream {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.streams))
 }
 
 // consuming notes that a consume loop runs, until finish is called.

@@ -40,6 +40,7 @@ type Stream struct {
 	wake      chan struct{} // something may have become ready
 	over      chan struct{} // a batch may be over
 	abandoned atomic.Bool   // delivered messages are kept no more
+	worker    atomic.Int64  // to which it leases; 0: none yet
 
 	mu       sync.Mutex
 	isEnded  bool
@@ -181,11 +182,12 @@ func (st *Stream) fetch(f *fetch) {
 	f.busy = st.isBusy()
 	s := st.store
 	f.err = s.withQueue(s.ctx, st.queue, func(q *backend.Queue) error {
-		worker, err := s.workers.ofStream(s.ctx, s, q)
-		if err != nil {
+		st.subscribe(q.ID)
+		worker, may, err := st.lessee(q)
+		if !may {
+			f.next, f.told = -1, true // when it is resumed
 			return err
 		}
-		st.subscribe(q.ID)
 		p := &backend.MessageDequeueParams{QueueID: q.ID, WorkerID: worker, Limit: limit, VT: st.options.VT}
 		looked := time.Now()
 		f.batch, f.next, err = st.dequeue(p)
@@ -201,6 +203,35 @@ func (st *Stream) fetch(f *fetch) {
 	})
 	if f.batch != nil && f.batch.suspect {
 		st.awaitAlone(f.batch)
+	}
+}
+
+// lessee returns the worker to lease to, which is polling then, and whether it may
+// fetch. One whose row was purged is replaced.
+func (st *Stream) lessee(q *backend.Queue) (worker int64, may bool, err error) {
+	s := st.store
+	for {
+		if worker, err = s.workers.ofStream(s.ctx, s, q); err != nil {
+			return 0, false, err
+		}
+		st.worker.Store(worker)
+		status := s.workers.status(worker)
+		if status == backend.WorkerReady {
+			_, err = s.moveWorker(s.ctx, worker, polls)
+			switch {
+			case errors.Is(err, ErrWorkerNotFound):
+				s.workers.forget(worker)
+				continue
+			case errors.Is(err, ErrStateTransition): // another process was faster
+				continue
+			case err != nil:
+				return 0, false, err
+			}
+		}
+		if status == backend.WorkerStopped || status == backend.WorkerInterrupted {
+			return 0, false, errWorker(worker, status)
+		}
+		return worker, works(status), nil
 	}
 }
 

@@ -2,8 +2,8 @@ package pgqrs
 
 import (
 	"context"
-	"os"
-	"sync"
+	"errors"
+	"time"
 
 	"github.com/pgqrs/pgqrs/core/backend"
 )
@@ -16,15 +16,6 @@ const (
 	RoleProducer Role = 1
 	RoleConsumer Role = 2
 )
-
-// workers are the rows that this store has made: one per Producer and Consumer
-// object, and one per queue for what streams deliver.
-type workers struct {
-	mu      sync.Mutex
-	streams map[int64]int64 // by queue
-	all     []int64
-	stopped bool // the store closes
-}
 
 // Register makes the row of a Producer or Consumer object on a queue, which is
 // made where it is missing. hostname may be empty: that of this machine.
@@ -41,66 +32,76 @@ func (s *Store) Register(ctx context.Context, role Role, queue, hostname string,
 	var w *backend.Worker
 	err := s.retryWhileSafe(ctx, func() error {
 		return s.withQueue(ctx, queue, func(q *backend.Queue) (err error) {
-			w, err = s.workers.register(ctx, s, q, hostname, int32(port), false)
+			w, err = s.workers.register(ctx, s, &backend.WorkerRegisterParams{QueueID: q.ID, Hostname: hostname, Port: int32(port)}, false)
 			return err
 		})
 	})
 	return w, err
 }
 
-func (ws *workers) register(ctx context.Context, s *Store, q *backend.Queue, hostname string, port int32, forStreams bool) (*backend.Worker, error) {
-	if hostname == "" {
-		hostname, _ = os.Hostname() // an empty name is one, too
-	}
-	w, err := s.backend.WorkerRegister(ctx, &backend.WorkerRegisterParams{QueueID: q.ID, Hostname: hostname, Port: port})
-	if err != nil {
-		return nil, err
-	}
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	if ws.stopped {
-		return nil, errClosed()
-	}
-	s.ledger.addWorker(w.ID, q.ID, forStreams)
-	ws.all = append(ws.all, w.ID)
-	if forStreams {
-		if ws.streams == nil {
-			ws.streams = make(map[int64]int64)
-		}
-		ws.streams[q.ID] = w.ID
-	}
-	return w, nil
+// Worker is what a Producer and a Consumer have in common: a row that says that they
+// are there, and in which state. docs/state-machine.md draws the states.
+type Worker struct {
+	store *Store
+	queue string
+	row   *backend.Worker
 }
 
-// ofStream returns the worker to which the streams of this store on that queue
-// lease; made at the first fetch.
-func (ws *workers) ofStream(ctx context.Context, s *Store, q *backend.Queue) (int64, error) {
-	release := s.turns.take(q.ID) // two streams that start make one row
-	defer release()
-	ws.mu.Lock()
-	id := ws.streams[q.ID]
-	ws.mu.Unlock()
-	if id != 0 {
-		return id, nil
-	}
-	w, err := ws.register(ctx, s, q, "", 0, true)
+// WorkerID is the id of its row.
+func (w *Worker) WorkerID() int64 { return w.row.ID }
+
+// Status asks for its state.
+func (w *Worker) Status(ctx context.Context) (backend.WorkerStatus, error) {
+	row, err := w.store.GetWorker(ctx, w.WorkerID())
 	if err != nil {
-		return 0, err
+		return "", err
 	}
-	return w.ID, nil
+	return row.Status, nil
 }
 
-// stopAll marks the rows stopped, as far as ctx lasts.
-func (ws *workers) stopAll(ctx context.Context, s *Store) {
-	ws.mu.Lock()
-	defer ws.mu.Unlock()
-	for _, id := range ws.all {
-		if ctx.Err() == nil {
-			if err := s.backend.WorkerStop(ctx, &backend.WorkerStopParams{ID: id}); err != nil {
-				s.log.Debug("the row of a worker was not marked stopped", "worker_id", id, "error", err)
-			}
-		}
-		s.ledger.removeWorker(id)
+// Suspend makes a Consumer fetch nothing, and a Producer refuse to produce, until
+// Resume. What a Consumer holds it keeps, and can settle.
+func (w *Worker) Suspend(ctx context.Context) error {
+	_, err := w.store.SuspendWorker(ctx, w.WorkerID())
+	return err
+}
+
+// Resume ends a suspension.
+func (w *Worker) Resume(ctx context.Context) error {
+	_, err := w.store.ResumeWorker(ctx, w.WorkerID())
+	return err
+}
+
+// Interrupt ends the streams that lease to it with ErrStateTransition, and suspends it.
+// Only a worker that is polling can be interrupted.
+func (w *Worker) Interrupt(ctx context.Context) error {
+	_, err := w.store.InterruptWorker(ctx, w.WorkerID())
+	return err
+}
+
+// Shutdown stops it for good. What it holds stays leased until its vt, and can still
+// be settled. A second call does nothing.
+func (w *Worker) Shutdown(ctx context.Context) error {
+	_, err := w.store.StopWorker(ctx, w.WorkerID())
+	return err
+}
+
+// Heartbeat tells at once that it is alive, which happens by itself every
+// Config.HeartbeatInterval. ErrWorkerNotFound: its row is gone; ErrStateTransition:
+// it has stopped.
+func (w *Worker) Heartbeat(ctx context.Context) error {
+	return w.store.BeatWorker(ctx, w.WorkerID())
+}
+
+// IsHealthy says whether it has not stopped and its last heartbeat is at most maxAge
+// old (0: three times Config.HeartbeatInterval), by the clock of the server.
+func (w *Worker) IsHealthy(ctx context.Context, maxAge time.Duration) (bool, error) {
+	if maxAge == 0 {
+		maxAge = 3 * w.store.config.HeartbeatInterval
 	}
-	ws.all, ws.streams, ws.stopped = nil, nil, true
+	row, err := w.store.GetWorker(ctx, w.WorkerID())
+	if errors.Is(err, ErrWorkerNotFound) {
+		return false, nil
+	}
+	return err == nil && row.Status != backend.WorkerStopped && row.HeartbeatAge <= maxAge, err
 }

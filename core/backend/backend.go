@@ -104,11 +104,27 @@ type MetricsBackend interface {
 
 // WorkerBackend keeps one row per Producer and Consumer object.
 type WorkerBackend interface {
-	// WorkerRegister makes a row in state ready.
+	// WorkerRegister makes a row.
 	WorkerRegister(ctx context.Context, p *WorkerRegisterParams) (*Worker, error)
-	// WorkerStop sets the state to stopped. What the worker had leased stays
-	// leased until its vt. ErrWorkerNotFound when there is no such row.
-	WorkerStop(ctx context.Context, p *WorkerStopParams) error
+	// WorkerMove changes the state of those workers that are in one of the states
+	// From, and returns them as they are then. Into stopped a worker goes once:
+	// ShutdownAt says when. What it has leased stays leased until its vt.
+	WorkerMove(ctx context.Context, p *WorkerMoveParams) ([]Worker, error)
+	// WorkerBeat notes that workers are alive, and returns those that there are, as
+	// they are then: those that have stopped too, whose rows stay as they were.
+	WorkerBeat(ctx context.Context, p *WorkerBeatParams) ([]Worker, error)
+	// WorkerGet returns one worker, or ErrWorkerNotFound.
+	WorkerGet(ctx context.Context, p *WorkerGetParams) (*Worker, error)
+	// WorkerList returns a page of workers, the newest first.
+	WorkerList(ctx context.Context, p *WorkerListParams) ([]Worker, error)
+	// WorkerHealth counts workers by their state.
+	WorkerHealth(ctx context.Context, p *WorkerHealthParams) ([]WorkerHealth, error)
+	// WorkerPurge deletes rows that are of no use any more, and returns how many.
+	// Messages go on naming the workers that they were produced or leased by.
+	WorkerPurge(ctx context.Context, p *WorkerPurgeParams) (int64, error)
+	// WorkerHeld lists deliveries that are not settled, their vt passed or not,
+	// ordered by lease and id.
+	WorkerHeld(ctx context.Context, p *WorkerHeldParams) ([]Delivery, error)
 }
 
 // MessageBackend is the life of a message: produce, dequeue, settle.

@@ -7,11 +7,13 @@ import (
 
 // Sentinel errors; question them with errors.Is.
 var (
-	ErrQueueNotFound     = errors.New("queue not found")
-	ErrQueueExists       = errors.New("queue exists already")
-	ErrQueueNotEmpty     = errors.New("the queue has messages")
-	ErrMessageNotFound   = errors.New("message not found")
-	ErrWorkerNotFound    = errors.New("worker not found")
+	ErrQueueNotFound   = errors.New("queue not found")
+	ErrQueueExists     = errors.New("queue exists already")
+	ErrQueueNotEmpty   = errors.New("the queue has messages")
+	ErrMessageNotFound = errors.New("message not found")
+	ErrWorkerNotFound  = errors.New("worker not found")
+	// ErrStateTransition: the state of the worker does not allow it.
+	ErrStateTransition   = errors.New("state transition error")
 	ErrListenUnavailable = errors.New("notifications do not come through on this connection")
 	ErrClosed            = errors.New("store is closed")
 	// ErrConfig: what the user gave to connect is wrong, or the schema is of a

@@ -11,7 +11,9 @@ What is public is named here, and documented where it is made:
     _admin      Admin                    _iterate, _stream
     _queues     Queues                   _queue_info QueueInfo, QueueSettings
     _metrics    QueueMetrics, SystemStats  _schema   install, verify, uninstall
-    _queue_admin  Admin's part of it     _asking     what a Store and an Admin share
+    _workers    Workers                  _worker_info WorkerInfo, WorkerHealth, WorkerStatus
+    _queue_admin, _worker_admin  Admin's parts of them
+                                         _asking     what a Store and an Admin share
     _message    Message                  _link      completions to futures
     _config     Config                   _codec     payloads to JSON and back
     _errors     the errors               _types     checks of arguments
@@ -64,6 +66,8 @@ from ._queues import Queues
 from ._schema import schema_sql
 from ._store import Store
 from ._types import Handler
+from ._worker_info import WorkerHealth, WorkerInfo, WorkerStatus
+from ._workers import Workers
 
 __all__ = [
     "Admin",
@@ -93,7 +97,11 @@ __all__ = [
     "SystemStats",
     "TimeoutError",
     "ValidationError",
+    "WorkerHealth",
+    "WorkerInfo",
     "WorkerNotFoundError",
+    "WorkerStatus",
+    "Workers",
     "__version__",
     "admin",
     "connect",

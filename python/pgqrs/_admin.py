@@ -11,9 +11,10 @@ from ._metrics import MetricsAdmin
 from ._queue_admin import QueueAdmin
 from ._schema import SchemaAdmin
 from ._store import Store, open_store
+from ._worker_admin import WorkerAdmin
 
 
-class Admin(SchemaAdmin, QueueAdmin, MetricsAdmin):
+class Admin(SchemaAdmin, QueueAdmin, WorkerAdmin, MetricsAdmin):
     """What admin() returns: a Store, or the DSN of one that is connected, and
     bound to the running event loop, at the first await of something that needs
     it. A store that it connected itself is closed with it."""

@@ -45,6 +45,9 @@ class Config:
     limit of its own: 1 to 1000000; 0: never."""
     max_lease_seconds: float = 3600
     """How long consume() keeps the message of one running handler: 1 s to 30 days."""
+    heartbeat_interval_seconds: float = 5
+    """How often a store tells that its workers are alive: 0.1 to 3600. No lease depends
+    on it."""
     max_payload_size_bytes: int = 0
     """Longer payloads are refused; 0: no limit but PostgreSQL's."""
     max_pending_bytes: int = 256 * 2**20
@@ -95,6 +98,7 @@ _SECONDS = (
     ("produce_timeout_seconds", 0, _types.DAY),
     ("default_lock_time_seconds", _types.MIN_VT_SECONDS, _types.MAX_VT_SECONDS),
     ("max_lease_seconds", 1, 30 * _types.DAY),
+    ("heartbeat_interval_seconds", 0.1, 3600),
 )
 
 

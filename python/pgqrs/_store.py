@@ -18,6 +18,7 @@ from ._native import LibraryError, library, status
 from ._producer import Producer
 from ._queue_info import QueueInfo
 from ._queues import Queues
+from ._workers import Workers
 
 if TYPE_CHECKING:
     from ._consume import Run
@@ -64,6 +65,10 @@ class Store(Asking):
     async def get_queues(self) -> Queues:
         """The table of queues."""
         return Queues(self)
+
+    async def get_workers(self) -> Workers:
+        """The table of workers."""
+        return Workers(self)
 
     async def close(self) -> None:
         """Ends it: consume() ends as if cancelled, but normally, its handlers

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Awaitable, Callable, Iterable
+from enum import Enum
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from ._errors import ValidationError
 
 Handler: TypeAlias = "Callable[..., Awaitable[bool | None]] | Callable[..., bool | None]"
 """What consume() calls: with a Message, and with the Consumer where it takes a
 second argument. A plain function runs in a thread."""
+
+Member = TypeVar("Member", bound=Enum)
 
 DAY = 86_400
 MAX_DELAY_SECONDS = 3650 * DAY
@@ -66,6 +69,11 @@ def extension_us(value: object) -> int:
 
 def retention_us(value: object, name: str = "retention_seconds") -> int:
     """How long done messages are kept, in microseconds: 0 to 100 years."""
+    return age_us(value, name)
+
+
+def age_us(value: object, name: str) -> int:
+    """An age, in microseconds: 0 to 100 years."""
     return round(seconds(value, name, 0, 36_500 * DAY) * 1_000_000)
 
 
@@ -128,6 +136,20 @@ def message_ids(values: Iterable[int]) -> array[int]:
 def message_id(value: Any) -> int:
     """One id of a message."""
     return integer(value, "the id of a message", -(2**63), 2**63 - 1)
+
+
+def worker_id(value: Any) -> int:
+    """One id of a worker."""
+    return integer(value, "the id of a worker", -(2**63), 2**63 - 1)
+
+
+def member(value: object, name: str, members: type[Member]) -> Member:
+    """A member of an enumeration of strings, or what it equals."""
+    try:
+        return members(value)
+    except ValueError as error:
+        names = ", ".join(member.value for member in members)
+        raise ValidationError(f"{name} must be one of {names}, not {_shown(value)}") from error
 
 
 def _kind(value: object) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, ClassVar
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from . import _types
-from ._errors import ValidationError
+from ._errors import ValidationError, WorkerNotFoundError
 from ._link import Link
+from ._worker_info import WorkerInfo, WorkerStatus
 
 if TYPE_CHECKING:
     from ._admin import Admin
@@ -47,6 +49,57 @@ class Worker:
     def worker_id(self) -> int | None:
         """The id of its row in pgqrs_workers; None before its first use."""
         return self._worker_id or None
+
+    async def status(self) -> WorkerStatus:
+        """Its state: docs/state-machine.md draws them all."""
+        return (await self._row("worker_get")).status
+
+    async def suspend(self) -> None:
+        """Makes a Consumer fetch nothing, and a Producer refuse to enqueue, until
+        resume(). What a Consumer holds it keeps, and can settle.
+
+        StateTransitionError, of all that change the state: it does not allow it."""
+        await self._row("worker_suspend")
+
+    async def resume(self) -> None:
+        """Ends a suspension."""
+        await self._row("worker_resume")
+
+    async def interrupt(self) -> None:
+        """Ends what polls with it with StateTransitionError, and suspends it. Only a
+        worker that is polling can be interrupted."""
+        await self._row("worker_interrupt")
+
+    async def shutdown(self) -> None:
+        """Stops it for good. What it holds stays leased until its vt, and can still be
+        settled. A second call does nothing."""
+        await self._row("worker_stop")
+
+    async def heartbeat(self) -> None:
+        """Tells at once that it is alive, which happens by itself every
+        Config.heartbeat_interval_seconds. WorkerNotFoundError: its row was purged;
+        StateTransitionError: it has stopped."""
+        await self._ask("worker_beat")
+
+    async def is_healthy(self, max_age_seconds: float | None = None) -> bool:
+        """Whether it has not stopped and was heard of in the last max_age_seconds; None:
+        three times Config.heartbeat_interval_seconds. By the server's clock."""
+        try:
+            worker = await self._row("worker_get")
+        except WorkerNotFoundError:
+            return False
+        if max_age_seconds is None:
+            config = (await self._source._connected()).config
+            max_age_seconds = 3 * config.heartbeat_interval_seconds
+        most = timedelta(microseconds=_types.age_us(max_age_seconds, "max_age_seconds"))
+        return worker.status is not WorkerStatus.STOPPED and worker.heartbeat_age <= most
+
+    async def _row(self, request: str) -> WorkerInfo:
+        return WorkerInfo._of(await self._ask(request))
+
+    async def _ask(self, request: str) -> Any:
+        link = await self._registered()
+        return await link.request(request, worker_id=self._worker_id)
 
     async def _registered(self) -> Link:
         """The link of the store, once there is a row for this worker."""

@@ -69,6 +69,7 @@ var kinds = []struct {
 	{backend.ErrQueueNotEmpty, StatusInvalid},
 	{backend.ErrMessageNotFound, StatusMessageNotFound},
 	{backend.ErrWorkerNotFound, StatusWorkerNotFound},
+	{backend.ErrStateTransition, StatusStateTransition},
 	{backend.ErrConfig, StatusConfig},
 	{backend.ErrInvalid, StatusInvalid},
 	{backend.ErrSerialization, StatusSerialization},

@@ -74,8 +74,33 @@ func (f *fixture) operations(d backend.Delivery) []operation {
 			_, err := b.WorkerRegister(ctx, &backend.WorkerRegisterParams{QueueID: q, Hostname: "h", At: f.now})
 			return err
 		}},
-		{"WorkerStop", func(ctx context.Context) error {
-			return b.WorkerStop(ctx, &backend.WorkerStopParams{ID: 1, At: f.now})
+		{"WorkerMove", func(ctx context.Context) error {
+			_, err := b.WorkerMove(ctx, &backend.WorkerMoveParams{IDs: []int64{1}, To: backend.WorkerReady, At: f.now})
+			return err
+		}},
+		{"WorkerBeat", func(ctx context.Context) error {
+			_, err := b.WorkerBeat(ctx, &backend.WorkerBeatParams{IDs: []int64{1}, At: f.now})
+			return err
+		}},
+		{"WorkerGet", func(ctx context.Context) error {
+			_, err := b.WorkerGet(ctx, &backend.WorkerGetParams{ID: 1, At: f.now})
+			return err
+		}},
+		{"WorkerList", func(ctx context.Context) error {
+			_, err := b.WorkerList(ctx, &backend.WorkerListParams{Limit: 1, At: f.now})
+			return err
+		}},
+		{"WorkerHealth", func(ctx context.Context) error {
+			_, err := b.WorkerHealth(ctx, &backend.WorkerHealthParams{At: f.now})
+			return err
+		}},
+		{"WorkerPurge", func(ctx context.Context) error {
+			_, err := b.WorkerPurge(ctx, &backend.WorkerPurgeParams{StoppedFor: lease, SilentFor: lease, Limit: 1, At: f.now})
+			return err
+		}},
+		{"WorkerHeld", func(ctx context.Context) error {
+			_, err := b.WorkerHeld(ctx, &backend.WorkerHeldParams{QueueID: q, WorkerID: 1, Limit: 1, At: f.now})
+			return err
 		}},
 		{"MessageProduce", func(ctx context.Context) error {
 			_, err := b.MessageProduce(ctx, &backend.MessageProduceParams{QueueID: q, Payloads: ones(1), At: f.now})

@@ -156,7 +156,7 @@ func emptyQueueIsDeleted(f *fixture) {
 	f.delete(deliveriesOf(f.dequeue(2))...)
 	w := f.register(&backend.WorkerRegisterParams{Hostname: "h"})
 	f.deleteQueue(name, false)
-	f.wantError("WorkerStop", f.b.WorkerStop(f.ctx, &backend.WorkerStopParams{ID: w.ID, At: f.now}), backend.ErrWorkerNotFound)
+	f.wantNoWorker(w.ID)
 	f.wantError("a second QueueDelete", f.b.QueueDelete(f.ctx, &backend.QueueDeleteParams{Name: name}), backend.ErrQueueNotFound)
 }
 

@@ -57,7 +57,8 @@ type queries struct {
 	SchemaState, SchemaLock, SchemaExists, SchemaCreate                                          string
 	QueueGet, QueueCreate, QueueList, QueueCount, QueueUpdate, QueuePause, QueueResume           string
 	QueueDelete, QueuePurgeBound, QueuePurge, QueuePurgeDone, QueueMerge                         string
-	WorkerRegister, WorkerStop                                                                   string
+	WorkerRegister, WorkerMove, WorkerBeat, WorkerGet, WorkerList, WorkerHealth                  string
+	WorkerPurge, WorkerHeld                                                                      string
 	MessageProduce, MessageDequeue, MessageArchive, MessageDelete, MessageExtend, MessageRelease string
 	MessageProduceTx, MessageDetach, MessageFreeLeases, MessageArchiveTx, MessageDeleteTx        string
 	MetricsGet, MetricsList, MetricsSystem, MetricsFold                                          string
@@ -235,6 +236,19 @@ func each(rows pgx.Rows, take func() error, into ...any) error {
 		}
 	}
 	return rows.Err()
+}
+
+// collect runs a query and reads all its rows.
+func collect[R any](ctx context.Context, b *Backend, twice repeatable, read pgx.RowToFunc[R], sql string, args ...any) (all []R, err error) {
+	err = b.do(ctx, twice, func(ctx context.Context, c *pgxpool.Conn) error {
+		rows, err := c.Query(ctx, sql, args...)
+		if err != nil {
+			return err
+		}
+		all, err = pgx.CollectRows(rows, read)
+		return err
+	})
+	return all, err
 }
 
 // moment is an optional time as a parameter: nil, for the server's clock, when

@@ -102,16 +102,8 @@ func (b *Backend) queue(ctx context.Context, twice repeatable, sql string, args 
 	return &all[0], nil
 }
 
-func (b *Backend) listQueues(ctx context.Context, twice repeatable, sql string, args ...any) (all []backend.Queue, err error) {
-	err = b.do(ctx, twice, func(ctx context.Context, c *pgxpool.Conn) error {
-		rows, err := c.Query(ctx, sql, args...)
-		if err != nil {
-			return err
-		}
-		all, err = pgx.CollectRows(rows, readQueue)
-		return err
-	})
-	return all, err
+func (b *Backend) listQueues(ctx context.Context, twice repeatable, sql string, args ...any) ([]backend.Queue, error) {
+	return collect(ctx, b, twice, readQueue, sql, args...)
 }
 
 // readQueue reads the columns that every query for queues has.

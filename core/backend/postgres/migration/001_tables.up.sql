@@ -168,8 +168,10 @@ create table {schema}.pgqrs_workers (
     started_at   timestamptz not null,
     heartbeat_at timestamptz not null,
     shutdown_at  timestamptz
-);
+) with (fillfactor = 70);
 create index pgqrs_workers_queue on {schema}.pgqrs_workers (queue_id, id);
+-- What is purged. A heartbeat changes no column of an index, so that it is HOT.
+create index pgqrs_workers_stopped on {schema}.pgqrs_workers (shutdown_at) where shutdown_at is not null;
 
 -- The lower ten bits of a lease number; the clock gives the others.
 create sequence {schema}.pgqrs_lease as bigint minvalue 0 maxvalue 1023 start 0 cycle cache 16;
