@@ -95,7 +95,10 @@ func (p *troupe) work(b *postgres.Backend) map[string]func() error {
 			if err != nil {
 				return err
 			}
-			return b.WorkerStop(ctx, &backend.WorkerStopParams{ID: w.ID})
+			_, err = b.WorkerMove(ctx, &backend.WorkerMoveParams{
+				IDs: []int64{w.ID}, From: []backend.WorkerStatus{backend.WorkerReady}, To: backend.WorkerStopped,
+			})
+			return err
 		},
 		"dequeue": func() error {
 			_, err := b.MessageDequeue(ctx, &backend.MessageDequeueParams{QueueID: queue, Limit: 1, VT: time.Hour})
