@@ -35,7 +35,7 @@ def test_an_option_out_of_its_range_is_a_config_error_that_names_it(name):
 
 @pytest.mark.parametrize("given", ["", 5, "memory://\0"])
 def test_a_dsn_that_is_none_is_a_config_error(given):
-    with pytest.raises(pgqrs.ConfigError, match="(?i)dsn"):
+    with pytest.raises(pgqrs.ConfigError, match=r"(?i)dsn"):
         pgqrs.Config(given)
 
 
