@@ -27,6 +27,7 @@ var _ = []struct{}{
 	[1]struct{}{}[unsafe.Offsetof(C.pgqrs_error{}.status)-unsafe.Offsetof(bridge.ErrorHeader{}.Status)],
 	[1]struct{}{}[unsafe.Offsetof(C.pgqrs_error{}.flags)-unsafe.Offsetof(bridge.ErrorHeader{}.Flags)],
 	[1]struct{}{}[unsafe.Offsetof(C.pgqrs_error{}.index)-unsafe.Offsetof(bridge.ErrorHeader{}.Index)],
+	[1]struct{}{}[unsafe.Offsetof(C.pgqrs_error{}.retry_after_us)-unsafe.Offsetof(bridge.ErrorHeader{}.AfterUs)],
 	[1]struct{}{}[unsafe.Offsetof(C.pgqrs_error{}.sqlstate)-unsafe.Offsetof(bridge.ErrorHeader{}.SQLState)],
 	[1]struct{}{}[unsafe.Offsetof(C.pgqrs_error{}.length)-unsafe.Offsetof(bridge.ErrorHeader{}.Length)],
 	[1]struct{}{}[unsafe.Sizeof(C.pgqrs_message{})-unsafe.Sizeof(bridge.MessageHeader{})],

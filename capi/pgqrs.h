@@ -155,10 +155,11 @@ typedef struct pgqrs_completion {
 typedef struct pgqrs_error {
   int32_t status;
   uint32_t flags;
-  int64_t index;    /* of the bad element of a batch; -1: none */
-  char sqlstate[8]; /* five characters and zeros; empty where there is none */
-  uint64_t length;  /* of message */
-  char message[];   /* UTF-8, one or more sentences, ends with a zero */
+  int64_t index;          /* of the bad element of a batch; -1: none */
+  int64_t retry_after_us; /* PGQRS_RATE_LIMITED: when it may be asked again; else 0 */
+  char sqlstate[8];       /* five characters and zeros; empty where there is none */
+  uint64_t length;        /* of message */
+  char message[];         /* UTF-8, one or more sentences, ends with a zero */
 } pgqrs_error;
 
 /* One delivered message, inside a batch. */

@@ -1,11 +1,7 @@
 package pgqrs
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"log/slog"
-	"math"
 	"time"
 
 	"github.com/pgqrs/pgqrs/core/backend"
@@ -46,8 +42,6 @@ type Config struct {
 	// HeartbeatInterval is how often a store tells that its workers are alive,
 	// 0.1 s … 1 h. No lease depends on it. Default 5 s.
 	HeartbeatInterval time.Duration
-	// MaxPayloadSize refuses longer payloads, in bytes; 0: no limit of ours.
-	MaxPayloadSize int64
 	// MaxPendingBytes bounds what produce calls hold in memory that is not stored yet,
 	// 64 KiB … 1 TiB, each message counted with 1 KiB beside its payload. Then further
 	// calls wait for room. Default 256 MiB.
@@ -55,6 +49,22 @@ type Config struct {
 	// ProduceTimeout is how long a produce waits for room, up to 1 day; then it is
 	// ErrTimeout, and nothing was stored. 0, the default: until there is room.
 	ProduceTimeout time.Duration
+	// What payloads may be; all is off by default. MaxPayloadSize and MaxStringLength
+	// (of strings and keys) are in bytes of UTF-8; MaxObjectDepth counts objects and
+	// arrays in each other; 0 is no limit of ours. ForbiddenKeys may occur in no object,
+	// however deep; RequiredKeys have to be in a payload that is an object.
+	MaxPayloadSize  int64
+	MaxStringLength int
+	MaxObjectDepth  int
+	ForbiddenKeys   []string
+	RequiredKeys    []string
+	// MaxEnqueuePerSecond is how many messages this store produces into one queue in a
+	// second, over time; 0, the default: as many as there are. MaxEnqueueBurst is how
+	// many at once after a pause; default 50. A call that has more waits until there is
+	// room; with RateLimitWaits false it is ErrRateLimited, which says how long.
+	MaxEnqueuePerSecond float64
+	MaxEnqueueBurst     int
+	RateLimitWaits      bool
 	// Logger gets what happens in the background. Default: slog.Default().
 	Logger *slog.Logger
 	// OnPanic is called when a goroutine of the library panics; the store is
@@ -71,6 +81,12 @@ const (
 	// MaxBatchSize bounds the limit of one dequeue.
 	MaxBatchSize = 10000
 	maxReadCount = 1_000_000
+	// Bounds of the options that limit payloads and rates.
+	maxLimitedLength = 1 << 30
+	maxLimitingKeys  = 1000
+	maxRate          = 1e6
+	minRate          = 1e-3
+	maxBurst         = 1_000_000
 )
 
 // NewConfig returns the defaults for that DSN.
@@ -79,6 +95,7 @@ func NewConfig(dsn string) *Config {
 		DSN: dsn, Schema: "public", MaxConnections: 16, AutoInstall: true, AutoCreateQueues: true,
 		ConnectTimeout: 30 * time.Second, AnswerTimeout: 60 * time.Second, DefaultLockTime: 5 * time.Second, DefaultMaxBatchSize: 100,
 		MaxReadCount: 5, MaxLease: time.Hour, HeartbeatInterval: 5 * time.Second, MaxPendingBytes: 256 << 20,
+		MaxEnqueueBurst: 50, RateLimitWaits: true,
 	}
 }
 
@@ -115,90 +132,19 @@ func WithMaxReadCount(n int) Option { return func(c *Config) { c.MaxReadCount = 
 // WithMaxLease sets Config.MaxLease.
 func WithMaxLease(d time.Duration) Option { return func(c *Config) { c.MaxLease = d } }
 
-// WithHeartbeatInterval sets Config.HeartbeatInterval.
-func WithHeartbeatInterval(d time.Duration) Option {
-	return func(c *Config) { c.HeartbeatInterval = d }
-}
-
 // WithMaxPendingBytes sets Config.MaxPendingBytes.
 func WithMaxPendingBytes(n int64) Option { return func(c *Config) { c.MaxPendingBytes = n } }
 
 // WithProduceTimeout sets Config.ProduceTimeout.
 func WithProduceTimeout(d time.Duration) Option { return func(c *Config) { c.ProduceTimeout = d } }
 
+// WithHeartbeatInterval sets Config.HeartbeatInterval.
+func WithHeartbeatInterval(d time.Duration) Option {
+	return func(c *Config) { c.HeartbeatInterval = d }
+}
+
 // WithLogger sets Config.Logger.
 func WithLogger(l *slog.Logger) Option { return func(c *Config) { c.Logger = l } }
-
-// configText is the JSON form of a Config; seconds are numbers.
-type configText struct {
-	DSN                 *string  `json:"dsn"`
-	Schema              *string  `json:"schema"`
-	MaxConnections      *int     `json:"max_connections"`
-	AutoInstall         *bool    `json:"auto_install"`
-	AutoCreateQueues    *bool    `json:"auto_create_queues"`
-	ConnectTimeout      *float64 `json:"connection_timeout_seconds"`
-	AnswerTimeout       *float64 `json:"answer_timeout_seconds"`
-	DefaultLockTime     *float64 `json:"default_lock_time_seconds"`
-	DefaultMaxBatchSize *int     `json:"default_max_batch_size"`
-	MaxReadCount        *int     `json:"max_read_ct"`
-	MaxLease            *float64 `json:"max_lease_seconds"`
-	HeartbeatInterval   *float64 `json:"heartbeat_interval_seconds"`
-	MaxPayloadSize      *int64   `json:"max_payload_size_bytes"`
-	MaxPendingBytes     *int64   `json:"max_pending_bytes"`
-	ProduceTimeout      *float64 `json:"produce_timeout_seconds"`
-}
-
-// ParseConfig reads a Config from a JSON object whose keys are the option names
-// of the Python API (dsn, schema, max_connections, auto_install,
-// auto_create_queues, connection_timeout_seconds, answer_timeout_seconds, default_lock_time_seconds,
-// default_max_batch_size, max_read_ct, max_lease_seconds,
-// heartbeat_interval_seconds, max_payload_size_bytes, max_pending_bytes,
-// produce_timeout_seconds). What is missing has its default; an unknown key is
-// ErrConfig.
-func ParseConfig(text []byte) (*Config, error) {
-	var t configText
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	err := d.Decode(&t)
-	if err == nil && d.More() {
-		err = errors.New("something follows the JSON object")
-	}
-	if err != nil {
-		return nil, backend.Errorf(ErrConfig, "the configuration is not valid: %v", err)
-	}
-	if t.DSN == nil {
-		return nil, backend.Errorf(ErrConfig, `the configuration has no "dsn"`)
-	}
-	c := NewConfig(*t.DSN)
-	set(&c.Schema, t.Schema)
-	set(&c.MaxConnections, t.MaxConnections)
-	set(&c.AutoInstall, t.AutoInstall)
-	set(&c.AutoCreateQueues, t.AutoCreateQueues)
-	setSeconds(&c.ConnectTimeout, t.ConnectTimeout)
-	setSeconds(&c.AnswerTimeout, t.AnswerTimeout)
-	setSeconds(&c.DefaultLockTime, t.DefaultLockTime)
-	set(&c.DefaultMaxBatchSize, t.DefaultMaxBatchSize)
-	set(&c.MaxReadCount, t.MaxReadCount)
-	setSeconds(&c.MaxLease, t.MaxLease)
-	setSeconds(&c.HeartbeatInterval, t.HeartbeatInterval)
-	set(&c.MaxPayloadSize, t.MaxPayloadSize)
-	set(&c.MaxPendingBytes, t.MaxPendingBytes)
-	setSeconds(&c.ProduceTimeout, t.ProduceTimeout)
-	return c, nil
-}
-
-func set[T any](to *T, from *T) {
-	if from != nil {
-		*to = *from
-	}
-}
-
-func setSeconds(to *time.Duration, from *float64) {
-	if from != nil {
-		// Out of range stays out of range instead of wrapping around.
-		*to = time.Duration(math.Max(-1e18, math.Min(1e18, *from*1e9)))
-	}
-}
 
 // validate checks every option against its range and names the first that is
 // out of it.
@@ -225,12 +171,33 @@ func (c *Config) validate() error {
 		return fail("max_lease_seconds must be between 1 and 2592000, not %g", c.MaxLease.Seconds())
 	case c.HeartbeatInterval < 100*time.Millisecond || c.HeartbeatInterval > time.Hour:
 		return fail("heartbeat_interval_seconds must be between 0.1 and 3600, not %g", c.HeartbeatInterval.Seconds())
+	}
+	return c.validateLimits()
+}
+
+// validateLimits checks the options that limit payloads and rates.
+func (c *Config) validateLimits() error {
+	fail := func(format string, args ...any) error { return backend.Errorf(ErrConfig, format, args...) }
+	for name, keys := range map[string][]string{"forbidden_keys": c.ForbiddenKeys, "required_keys": c.RequiredKeys} {
+		if len(keys) > maxLimitingKeys {
+			return fail("%s must be at most %d keys, not %d", name, maxLimitingKeys, len(keys))
+		}
+	}
+	switch {
 	case c.MaxPayloadSize < 0:
 		return fail("max_payload_size_bytes must not be negative")
 	case c.MaxPendingBytes < 64<<10 || c.MaxPendingBytes > 1<<40:
 		return fail("max_pending_bytes must be between 65536 and 1099511627776, not %d", c.MaxPendingBytes)
 	case c.ProduceTimeout < 0 || c.ProduceTimeout > 24*time.Hour:
 		return fail("produce_timeout_seconds must be between 0 (no limit) and 86400, not %g", c.ProduceTimeout.Seconds())
+	case c.MaxStringLength < 0 || c.MaxStringLength > maxLimitedLength:
+		return fail("max_string_length must be between 0 (no limit) and %d, not %d", maxLimitedLength, c.MaxStringLength)
+	case c.MaxObjectDepth < 0 || c.MaxObjectDepth > maxDepth:
+		return fail("max_object_depth must be between 0 (no limit) and %d, not %d", maxDepth, c.MaxObjectDepth)
+	case c.MaxEnqueuePerSecond != 0 && !(c.MaxEnqueuePerSecond >= minRate && c.MaxEnqueuePerSecond <= maxRate):
+		return fail("max_enqueue_per_second must be 0 (no limit), or between %g and %.0f, not %g", minRate, maxRate, c.MaxEnqueuePerSecond)
+	case c.MaxEnqueueBurst < 1 || c.MaxEnqueueBurst > maxBurst:
+		return fail("max_enqueue_burst must be between 1 and %d, not %d", maxBurst, c.MaxEnqueueBurst)
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ var (
 	ErrMessageNotFound = backend.ErrMessageNotFound
 	ErrWorkerNotFound  = backend.ErrWorkerNotFound
 	ErrStateTransition = backend.ErrStateTransition
+	ErrRateLimited     = backend.ErrRateLimited
 	ErrClosed          = backend.ErrClosed
 	ErrConfig          = backend.ErrConfig
 	ErrConnection      = backend.ErrConnection

@@ -2,6 +2,7 @@ package pgqrs
 
 import (
 	"context"
+	"time"
 
 	"github.com/pgqrs/pgqrs/core/backend"
 )
@@ -36,6 +37,22 @@ func Transitions() (all []string) {
 
 // Beat sends the heartbeat of a store now.
 func (s *Store) Beat(ctx context.Context) error { return s.beatNow(ctx) }
+
+// Bucket is the token bucket of one queue.
+type Bucket struct {
+	line             rateLine
+	perSecond, burst float64
+}
+
+// NewBucket makes a full one.
+func NewBucket(now time.Time, perSecond, burst float64) *Bucket {
+	return &Bucket{rateLine{tokens: burst, as: now}, perSecond, burst}
+}
+
+// Take takes n tokens, or says how long until they are there.
+func (b *Bucket) Take(now time.Time, n float64, reserve bool) time.Duration {
+	return b.line.take(now, n, b.perSecond, b.burst, reserve)
+}
 
 // CountPeers counts the databases of which the process remembers something.
 func CountPeers() int {

@@ -41,7 +41,8 @@ func encodePayload(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// checkPayload refuses what cannot be stored and read back exactly.
+// checkPayload refuses what cannot be stored and read back exactly, and what Config
+// does not allow.
 func (s *Store) checkPayload(p []byte) error {
 	fail := func(format string, args ...any) error {
 		return backend.Errorf(ErrSerialization, "the payload "+format, args...)
@@ -60,6 +61,9 @@ func (s *Store) checkPayload(p []byte) error {
 	}
 	if what := findUnstorable(p); what != "" {
 		return fail("%s", what)
+	}
+	if s.limits.any() {
+		return s.limits.check(p)
 	}
 	return nil
 }

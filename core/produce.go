@@ -152,10 +152,11 @@ func (s *Store) checkCall(p *production, queue string) error {
 	return nil
 }
 
-// enqueue puts a production that has its room in line.
+// enqueue puts a production that has its room in line, when the rate of its queue
+// allows it.
 func (s *Store) enqueue(p *production, queue string) {
 	p.room, p.submitted = &s.room, time.Now()
-	s.produces.add(queue, p)
+	s.limit(queue, p)
 }
 
 // carryProductions stores one flight: neighbours with the same options in one

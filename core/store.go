@@ -33,6 +33,8 @@ type Store struct {
 	produces coalescer[string, *production]
 	room     room // for what produces carries
 	settles  coalescer[settlement, *settling]
+	limits   payloadLimits
+	rates    rates
 	*peers   // ledger and hub
 	keeper   *keeper
 	outage   outage
@@ -60,6 +62,8 @@ func newStore(c *Config, b backend.Backend) *Store {
 	s.settles = coalescer[settlement, *settling]{
 		spawn: s.tasks.start, weigh: (*settling).weight, carry: s.carrySettlings, maxWeight: settleFlight,
 	}
+	s.limits = newPayloadLimits(c)
+	s.rates = rates{perSecond: c.MaxEnqueuePerSecond, burst: float64(c.MaxEnqueueBurst), waits: c.RateLimitWaits}
 	s.peers = joinPeers(b.Identity())
 	s.waker = newWaker(s)
 	s.merger.store = s

@@ -236,45 +236,6 @@ func TestNoErrorHoldsThePassword(t *testing.T) {
 	}
 }
 
-func TestConfigurationsAreReadAndChecked(t *testing.T) {
-	c, err := pgqrs.ParseConfig([]byte(`{"dsn": "memory://", "schema": "s", "max_connections": 3, "auto_install": false,
-		"auto_create_queues": false, "connection_timeout_seconds": 1.5, "answer_timeout_seconds": 9, "default_lock_time_seconds": 0.1, "default_max_batch_size": 7,
-		"max_read_ct": 0, "max_lease_seconds": 60, "max_payload_size_bytes": 100, "max_pending_bytes": 70000, "produce_timeout_seconds": 2}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := pgqrs.Config{
-		DSN: "memory://", Schema: "s", MaxConnections: 3, ConnectTimeout: 1500 * time.Millisecond, AnswerTimeout: 9 * time.Second,
-		DefaultLockTime: 100 * time.Millisecond, DefaultMaxBatchSize: 7, MaxLease: time.Minute, MaxPayloadSize: 100,
-		MaxPendingBytes: 70000, ProduceTimeout: 2 * time.Second,
-	}
-	if fmt.Sprintf("%+v", *c) != fmt.Sprintf("%+v", want) {
-		t.Errorf("%+v", *c)
-	}
-	if c, err = pgqrs.ParseConfig([]byte(`{"dsn": "memory://"}`)); err != nil || fmt.Sprint(*c) != fmt.Sprint(*pgqrs.NewConfig("memory://")) {
-		t.Errorf("%+v %v", c, err)
-	}
-	for _, text := range []string{
-		``, `[]`, `{}`, `{"dsn": 1}`, `{"dsn": "memory://", "dns": 1}`, `{"dsn": ""}`, `{"dsn": "memory://"} and more`,
-		`{"dsn": "memory://", "max_connections": 0}`, `{"dsn": "memory://", "max_connections": 1001}`, `{"dsn": "memory://", "schema": ""}`,
-		`{"dsn": "memory://", "connection_timeout_seconds": 0.09}`, `{"dsn": "memory://", "connection_timeout_seconds": 1e300}`,
-		`{"dsn": "memory://", "default_lock_time_seconds": -1}`, `{"dsn": "memory://", "default_lock_time_seconds": 604801}`,
-		`{"dsn": "memory://", "default_max_batch_size": 0}`, `{"dsn": "memory://", "default_max_batch_size": 10001}`,
-		`{"dsn": "memory://", "max_read_ct": -1}`, `{"dsn": "memory://", "max_lease_seconds": 0.5}`, `{"dsn": "memory://", "max_payload_size_bytes": -1}`,
-	} {
-		c, err := pgqrs.ParseConfig([]byte(text))
-		if err == nil {
-			var s *pgqrs.Store
-			if s, err = pgqrs.ConnectConfig(t.Context(), c); err == nil {
-				closeStore(t, s)
-			}
-		}
-		if !errors.Is(err, pgqrs.ErrConfig) {
-			t.Errorf("%s: %v", text, err)
-		}
-	}
-}
-
 func TestStreamsAndProducersSurviveARestartOfTheServer(t *testing.T) {
 	for name, restart := range map[string]func(*testserver.Cluster) error{
 		"restart": (*testserver.Cluster).Restart,

@@ -3,6 +3,7 @@ package backend
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Sentinel errors; question them with errors.Is.
@@ -12,6 +13,9 @@ var (
 	ErrQueueNotEmpty   = errors.New("the queue has messages")
 	ErrMessageNotFound = errors.New("message not found")
 	ErrWorkerNotFound  = errors.New("worker not found")
+	// ErrRateLimited: more than the rate that was set; Error.RetryAfter says when it
+	// may go.
+	ErrRateLimited = errors.New("rate limited")
 	// ErrStateTransition: the state of the worker does not allow it.
 	ErrStateTransition   = errors.New("state transition error")
 	ErrListenUnavailable = errors.New("notifications do not come through on this connection")
@@ -43,6 +47,8 @@ type Error struct {
 	SafeToRetry bool
 	// MaybeCommitted: the answer was lost; the operation may have been done.
 	MaybeCommitted bool
+	// RetryAfter is when a call that was ErrRateLimited may be made again.
+	RetryAfter time.Duration
 	// Index of the offending element of a batch; -1 where it has none.
 	Index int
 	Cause error

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from types import TracebackType
 
-from ._config import Config, dsn_or_environment
+from ._config import Config
 from ._metrics import MetricsAdmin
 from ._queue_admin import QueueAdmin
 from ._schema import SchemaAdmin
@@ -25,7 +25,7 @@ class Admin(SchemaAdmin, QueueAdmin, WorkerAdmin, MetricsAdmin):
         if isinstance(dsn_or_store, Store):
             self._store = dsn_or_store
         else:
-            self._config = Config(dsn_or_environment(dsn_or_store))
+            self._config = Config.load(dsn=dsn_or_store or None)
         self._connecting = asyncio.Lock()
 
     async def _connected(self, *, auto_install: bool = True) -> Store:

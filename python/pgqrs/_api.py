@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Generator, Iterable
+from collections.abc import Coroutine, Generator, Iterable, Sequence
 from types import TracebackType
 from typing import Any
 
 from . import _codec, _transaction, _types
 from ._admin import Admin
-from ._config import Config, dsn_or_environment
+from ._config import Config
 from ._consume import Run
 from ._consumer import Consumer
 from ._errors import ValidationError
@@ -56,55 +56,44 @@ class Connecting(Coroutine[Any, Any, Store]):
 def connect(
     dsn: str | None = None,
     *,
-    schema: str = "public",
-    max_connections: int = 16,
-    auto_install: bool = True,
-    auto_create_queues: bool = True,
-    connection_timeout_seconds: float = 30,
-    answer_timeout_seconds: float = 60,
-    default_lock_time_seconds: float = 5,
-    default_max_batch_size: int = 100,
-    max_read_ct: int = 5,
-    max_lease_seconds: float = 3600,
-    heartbeat_interval_seconds: float = 5,
-    max_payload_size_bytes: int = 0,
-    max_pending_bytes: int = 256 * 2**20,
-    produce_timeout_seconds: float = 0,
+    schema: str | None = None,
+    max_connections: int | None = None,
+    auto_install: bool | None = None,
+    auto_create_queues: bool | None = None,
+    connection_timeout_seconds: float | None = None,
+    answer_timeout_seconds: float | None = None,
+    default_lock_time_seconds: float | None = None,
+    default_max_batch_size: int | None = None,
+    max_read_ct: int | None = None,
+    max_lease_seconds: float | None = None,
+    heartbeat_interval_seconds: float | None = None,
+    max_payload_size_bytes: int | None = None,
+    max_pending_bytes: int | None = None,
+    produce_timeout_seconds: float | None = None,
+    max_string_length: int | None = None,
+    max_object_depth: int | None = None,
+    forbidden_keys: Sequence[str] | None = None,
+    required_keys: Sequence[str] | None = None,
+    max_enqueue_per_second: float | None = None,
+    max_enqueue_burst: int | None = None,
+    rate_limit_waits: bool | None = None,
 ) -> Connecting:
-    """Connects to the database of `dsn`, or of the environment variable PGQRS_DSN,
-    and installs or upgrades the tables where that is needed:
+    """Connects to the database of `dsn`, and installs or upgrades the tables where that
+    is needed:
 
         store = await pgqrs.connect("postgresql://localhost/mydb")
 
         async with pgqrs.connect() as store: ...
 
-    The options are those of Config. ConfigError: one of them, or the DSN, is
-    wrong. PgqrsConnectionError: the server was not reached within
-    connection_timeout_seconds.
+    The options are those of Config, and what is not given comes from the environment:
+    see Config.load(). ConfigError: one of them, or the DSN, is wrong.
+    PgqrsConnectionError: the server was not reached within connection_timeout_seconds.
     """
-    return Connecting(
-        _connect(
-            dsn,
-            schema=schema,
-            max_connections=max_connections,
-            auto_install=auto_install,
-            auto_create_queues=auto_create_queues,
-            connection_timeout_seconds=connection_timeout_seconds,
-            answer_timeout_seconds=answer_timeout_seconds,
-            default_lock_time_seconds=default_lock_time_seconds,
-            default_max_batch_size=default_max_batch_size,
-            max_read_ct=max_read_ct,
-            max_lease_seconds=max_lease_seconds,
-            heartbeat_interval_seconds=heartbeat_interval_seconds,
-            max_payload_size_bytes=max_payload_size_bytes,
-            max_pending_bytes=max_pending_bytes,
-            produce_timeout_seconds=produce_timeout_seconds,
-        )
-    )
+    return Connecting(_connect(locals()))
 
 
-async def _connect(dsn: str | None, **options: Any) -> Store:
-    return await open_store(Config(dsn_or_environment(dsn), **options))
+async def _connect(options: dict[str, Any]) -> Store:
+    return await open_store(Config.load(**options))
 
 
 def connect_with(config: Config) -> Connecting:

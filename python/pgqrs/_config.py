@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from . import _types
 from ._errors import ConfigError, ValidationError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 Arguments = ParamSpec("Arguments")
 Checked = TypeVar("Checked")
@@ -56,6 +62,24 @@ class Config:
     produce_timeout_seconds: float = 0
     """How long produce() waits for room, up to a day; then TimeoutError, and nothing was
     stored. 0: until there is room."""
+    max_string_length: int = 0
+    """Payloads with longer strings or keys, in bytes of UTF-8, are refused; 0: no limit."""
+    max_object_depth: int = 0
+    """Payloads with more objects and arrays in each other are refused; 0: no limit but
+    5000."""
+    forbidden_keys: Sequence[str] = ()
+    """Payloads with one of these keys, however deep, are refused."""
+    required_keys: Sequence[str] = ()
+    """Payloads that are objects and lack one of these keys are refused."""
+    max_enqueue_per_second: float = 0
+    """How many messages this store produces into one queue in a second, over time: 0.001
+    to 1000000; 0: as many as there are."""
+    max_enqueue_burst: int = 50
+    """How many of them at once after a pause: 1 to 1000000. A batch that is larger goes
+    as soon as so many might, and the next ones wait the longer."""
+    rate_limit_waits: bool = True
+    """Whether produce() and its like wait until the rate allows them; else they raise
+    RateLimitedError, whose retry_after says how long it would have been."""
 
     def __post_init__(self) -> None:
         _checked(_types.text, self.dsn, "dsn")
@@ -63,12 +87,31 @@ class Config:
             raise ConfigError("the DSN is empty: " + WAYS)
         if not 1 <= len(_checked(_types.text, self.schema, "schema")) <= 63:
             raise ConfigError("schema must have 1 to 63 bytes")
-        for name in ("auto_install", "auto_create_queues"):
+        for name in ("auto_install", "auto_create_queues", "rate_limit_waits"):
             _checked(_types.boolean, getattr(self, name), name)
         for name, low, high in _WHOLE:
             _checked(_types.integer, getattr(self, name), name, low, high)
         for name, shortest, longest in _SECONDS:
             _checked(_types.seconds, getattr(self, name), name, shortest, longest)
+        for name in ("forbidden_keys", "required_keys"):
+            keys = _checked(_types.keys, getattr(self, name), name)
+            object.__setattr__(self, name, keys)
+        if self.max_enqueue_per_second != 0:
+            _checked(
+                _types.bounded, self.max_enqueue_per_second, "max_enqueue_per_second", 0.001, 1e6
+            )
+
+    @classmethod
+    def from_dsn(cls, dsn: str) -> Config:
+        """The defaults for that DSN: Config(dsn)."""
+        return cls(dsn)
+
+    @classmethod
+    def load(cls, file: str | os.PathLike[str] | None = None, **options: Any) -> Config:
+        """The options that are given here (and not None); else those of the environment
+        variables that are called after them (PGQRS_DSN, PGQRS_SCHEMA, …); else those of a
+        TOML file, that of PGQRS_CONFIG_FILE where none is named; else the defaults."""
+        return cls(**load_options(file, options))
 
     def with_dsn(self, dsn: str) -> Config:
         """The same options with another DSN."""
@@ -90,6 +133,9 @@ _WHOLE = (
     ("max_read_ct", 0, _types.MAX_READ_CT),
     ("max_payload_size_bytes", 0, 2**63 - 1),
     ("max_pending_bytes", 2**16, 2**40),
+    ("max_string_length", 0, 2**30),
+    ("max_object_depth", 0, 5000),
+    ("max_enqueue_burst", 1, 1_000_000),
 )
 
 _SECONDS = (
@@ -102,14 +148,65 @@ _SECONDS = (
 )
 
 
-def dsn_or_environment(dsn: str | None) -> str:
-    """The DSN, or that of PGQRS_DSN; ConfigError when there is neither. There is
-    no default: a silent one would be a trap in production."""
-    if dsn is None:
-        dsn = os.environ.get("PGQRS_DSN")
-    if not dsn:
+def load_options(file: str | os.PathLike[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of Config.load(): those that are set anywhere. ConfigError when no DSN
+    is: a silent default would be a trap in production."""
+    known = {f.name: f for f in fields(Config)}
+    if file is None:
+        file = os.environ.get("PGQRS_CONFIG_FILE") or None
+    options = {} if file is None else _read_file(file)
+    for name, option in known.items():
+        text = os.environ.get("PGQRS_" + name.upper())
+        if text is not None:
+            options[name] = _from_variable(text, name, option.type)
+    options.update((name, value) for name, value in given.items() if value is not None)
+    for name in options:
+        if name not in known:
+            raise ConfigError(f"there is no option {name!r}")
+    if not options.get("dsn"):
         raise ConfigError("there is no DSN: " + WAYS)
-    return dsn
+    return options
+
+
+def _read_file(file: str | os.PathLike[str]) -> dict[str, Any]:
+    try:
+        with open(file, "rb") as opened:
+            options: dict[str, Any] = tomllib.load(opened)
+            return options
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"the configuration file {os.fspath(file)} cannot be read: {error}"
+        ) from error
+
+
+_WORDS = {"true": True, "yes": True, "on": True, "1": True} | {
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
+
+
+def _from_variable(text: str, name: str, kind: object) -> Any:
+    """The value of an option that is written in a variable; its range is checked later."""
+    try:
+        if kind == "bool":
+            return _WORDS[text.lower()]
+        if kind == "int":
+            return int(text)
+        if kind == "float":
+            return float(text)
+    except (KeyError, ValueError) as error:
+        raise ConfigError(
+            f"the environment variable PGQRS_{name.upper()} must be {_KINDS[str(kind)]}, "
+            f"not {text!r:.40}"
+        ) from error
+    if kind == "Sequence[str]":
+        return [key for key in map(str.strip, text.split(",")) if key]
+    return text
+
+
+_KINDS = {"bool": "true or false", "int": "an integer", "float": "a number"}
 
 
 def _checked(

@@ -166,4 +166,6 @@ def failure(failed: Failure) -> PgqrsError:
     )
     if isinstance(error, PgqrsConnectionError):
         error.maybe_committed = bool(failed.flags & status.ERROR_MAYBE_COMMITTED)
+    elif isinstance(error, RateLimitedError):
+        error.retry_after = failed.retry_after_us / 1_000_000
     return error

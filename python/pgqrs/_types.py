@@ -6,7 +6,7 @@ Every check raises ValidationError with a sentence that names the argument.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
@@ -25,6 +25,7 @@ MIN_VT_SECONDS = 0.1
 MAX_VT_SECONDS = 7 * DAY
 MAX_BATCH_SIZE = 10_000
 MAX_NAME_LENGTH = 255
+MAX_KEYS = 1000
 MAX_READ_CT = 1_000_000
 
 
@@ -35,6 +36,27 @@ def number(value: object, name: str) -> float:
     if value != value:
         raise ValidationError(f"{name} must be a number, not NaN")
     return value
+
+
+def bounded(value: object, name: str, low: float, high: float) -> float:
+    """A number between two bounds."""
+    checked = number(value, name)
+    if not low <= checked <= high:
+        raise ValidationError(f"{name} must be between {low:g} and {high:g}, not {_shown(value)}")
+    return checked
+
+
+def keys(value: object, name: str) -> tuple[str, ...]:
+    """Keys of objects: at most 1000 str."""
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise ValidationError(f"{name} must be a list of str, not {_kind(value)}")
+    for key in value:
+        if not isinstance(key, str):
+            raise ValidationError(f"{name} must be a list of str, not of {_kind(key)}")
+        text(key, name)
+    if len(value) > MAX_KEYS:
+        raise ValidationError(f"{name} must be at most {MAX_KEYS} keys, not {len(value)}")
+    return tuple(value)
 
 
 def seconds(value: object, name: str, low: float, high: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from . import _types
 from ._asking import Asking
@@ -11,6 +11,9 @@ from ._worker_info import WorkerHealth, WorkerInfo, WorkerStatus
 
 PAGE = 1000
 """How many workers one request lists at most."""
+
+Healths: TypeAlias = list[WorkerHealth]
+"""In the class `list` is a method."""
 
 
 class Workers:
@@ -60,11 +63,11 @@ class Workers:
         not heard of for timeout_seconds."""
         return (await self._health(timeout_seconds, queue=_queue_or_none(queue)))[0]
 
-    async def health_by_queue(self, timeout_seconds: float = 60) -> list[WorkerHealth]:
+    async def health_by_queue(self, timeout_seconds: float = 60) -> Healths:
         """The same for each queue that has workers, ordered by its id."""
         return await self._health(timeout_seconds, by_queue=True)
 
-    async def _health(self, timeout_seconds: float, **arguments: Any) -> list[WorkerHealth]:
+    async def _health(self, timeout_seconds: float, **arguments: Any) -> Healths:
         stale_after = max(1, _types.age_us(timeout_seconds, "timeout_seconds"))  # 0: the default
         records = await self._source._request(
             "worker_health", stale_after_us=stale_after, **arguments

@@ -18,6 +18,7 @@ type ErrorHeader struct {
 	Status   Status
 	Flags    uint32
 	Index    int64
+	AfterUs  int64
 	SQLState [8]byte
 	Length   uint64
 }
@@ -89,7 +90,7 @@ func (s *Store) encodeFailure(number uint64, f failure) Completion {
 		c.Kind = ResultNone // the status alone has to do
 		return c
 	}
-	header := ErrorHeader{Status: f.status, Flags: f.flags, Index: f.index, Length: uint64(len(f.message))}
+	header := ErrorHeader{Status: f.status, Flags: f.flags, Index: f.index, AfterUs: f.after.Microseconds(), Length: uint64(len(f.message))}
 	copy(header.SQLState[:5], f.sqlState)
 	*(*ErrorHeader)(c.Data) = header
 	writeText(unsafe.Add(c.Data, errorHeaderSize), f.message)

@@ -73,10 +73,10 @@ func TestErrorLiesInMemoryAsTheHeaderSays(t *testing.T) {
 	memory := newGoMemory()
 	s := &Store{library: NewLibrary(memory, nil)}
 	c := s.encodeFailure(77, failure{
-		status: StatusInvalid, flags: FlagRetryable | FlagMaybeCommitted, index: 5, sqlState: "22P02", message: "schlöß",
+		status: StatusInvalid, flags: FlagRetryable | FlagMaybeCommitted, index: 5, after: 1500 * time.Millisecond, sqlState: "22P02", message: "schlöß",
 	})
 	var want golden
-	want.put(int32(-24), uint32(3), int64(5), [8]byte{'2', '2', 'P', '0', '2'}, uint64(8))
+	want.put(int32(-24), uint32(3), int64(5), int64(1_500_000), [8]byte{'2', '2', 'P', '0', '2'}, uint64(8))
 	want.WriteString("schlöß\x00")
 	if c.Op != 77 || c.Status != StatusInvalid || c.Kind != ResultError || c.Flags != 0 {
 		t.Errorf("completion %+v", c)
@@ -141,25 +141,25 @@ func TestErrorsOfTheCoreBecomeStatusCodes(t *testing.T) {
 		ended Status
 		want  failure
 	}{
-		{backend.Errorf(backend.ErrConfig, "m"), 0, failure{StatusConfig, 0, -1, "", "m"}},
-		{backend.Errorf(backend.ErrInvalid, "m"), 0, failure{StatusInvalid, 0, -1, "", "m"}},
-		{backend.Errorf(backend.ErrSerialization, "m"), 0, failure{StatusSerialization, 0, -1, "", "m"}},
-		{backend.Errorf(backend.ErrQueueNotFound, "m"), 0, failure{StatusQueueNotFound, 0, -1, "", "m"}},
-		{backend.Errorf(backend.ErrQueueExists, "m"), 0, failure{StatusQueueExists, 0, -1, "", "m"}},
-		{backend.Errorf(backend.ErrMessageNotFound, "m"), 0, failure{StatusMessageNotFound, 0, -1, "", "m"}},
-		{backend.Errorf(backend.ErrWorkerNotFound, "m"), 0, failure{StatusWorkerNotFound, 0, -1, "", "m"}},
-		{backend.Errorf(backend.ErrTimeout, "m"), 0, failure{StatusTimeout, 0, -1, "", "m"}},
-		{wrapped, 0, failure{StatusConnection, FlagMaybeCommitted, 4, "08006", "lost"}},
-		{fmt.Errorf("outer: %w", wrapped), 0, failure{StatusConnection, FlagMaybeCommitted, 4, "08006", "outer: lost"}},
+		{backend.Errorf(backend.ErrConfig, "m"), 0, failure{StatusConfig, 0, -1, "", "m", 0}},
+		{backend.Errorf(backend.ErrInvalid, "m"), 0, failure{StatusInvalid, 0, -1, "", "m", 0}},
+		{backend.Errorf(backend.ErrSerialization, "m"), 0, failure{StatusSerialization, 0, -1, "", "m", 0}},
+		{backend.Errorf(backend.ErrQueueNotFound, "m"), 0, failure{StatusQueueNotFound, 0, -1, "", "m", 0}},
+		{backend.Errorf(backend.ErrQueueExists, "m"), 0, failure{StatusQueueExists, 0, -1, "", "m", 0}},
+		{backend.Errorf(backend.ErrMessageNotFound, "m"), 0, failure{StatusMessageNotFound, 0, -1, "", "m", 0}},
+		{backend.Errorf(backend.ErrWorkerNotFound, "m"), 0, failure{StatusWorkerNotFound, 0, -1, "", "m", 0}},
+		{backend.Errorf(backend.ErrTimeout, "m"), 0, failure{StatusTimeout, 0, -1, "", "m", 0}},
+		{wrapped, 0, failure{StatusConnection, FlagMaybeCommitted, 4, "08006", "lost", 0}},
+		{fmt.Errorf("outer: %w", wrapped), 0, failure{StatusConnection, FlagMaybeCommitted, 4, "08006", "outer: lost", 0}},
 		{&backend.Error{Kind: backend.ErrConnection, Message: "m", SafeToRetry: true, Index: -1}, 0,
-			failure{StatusConnection, FlagRetryable, -1, "", "m"}},
-		{backend.Errorf(nil, "m"), 0, failure{StatusInternal, 0, -1, "", "m"}},
-		{errors.New("m"), 0, failure{StatusInternal, 0, -1, "", "m"}},
-		{context.DeadlineExceeded, 0, failure{StatusTimeout, 0, -1, "", "context deadline exceeded"}},
-		{errCancelled, StatusCancelled, failure{StatusCancelled, 0, -1, "", "the operation was cancelled"}},
-		{context.Canceled, StatusClosed, failure{StatusClosed, 0, -1, "", "context canceled"}},
-		{errClosed, StatusCancelled, failure{StatusCancelled, 0, -1, "", "the store was closed"}},
-		{backend.Errorf(backend.ErrInvalid, "m"), StatusCancelled, failure{StatusInvalid, 0, -1, "", "m"}},
+			failure{StatusConnection, FlagRetryable, -1, "", "m", 0}},
+		{backend.Errorf(nil, "m"), 0, failure{StatusInternal, 0, -1, "", "m", 0}},
+		{errors.New("m"), 0, failure{StatusInternal, 0, -1, "", "m", 0}},
+		{context.DeadlineExceeded, 0, failure{StatusTimeout, 0, -1, "", "context deadline exceeded", 0}},
+		{errCancelled, StatusCancelled, failure{StatusCancelled, 0, -1, "", "the operation was cancelled", 0}},
+		{context.Canceled, StatusClosed, failure{StatusClosed, 0, -1, "", "context canceled", 0}},
+		{errClosed, StatusCancelled, failure{StatusCancelled, 0, -1, "", "the store was closed", 0}},
+		{backend.Errorf(backend.ErrInvalid, "m"), StatusCancelled, failure{StatusInvalid, 0, -1, "", "m", 0}},
 	}
 	for _, c := range cases {
 		if got := describe(c.err, c.ended); got != c.want {

@@ -17,22 +17,25 @@ const MaxArguments = 1 << 24
 // requests is every request by its name; docs/abi.md lists them, and a test
 // compares the two. Each noun has a file: request_NOUN.go.
 var requests = map[string]request{
-	"metrics_get":      answered(metricsGet),
-	"metrics_list":     answered(metricsList),
-	"metrics_system":   answered(metricsSystem),
-	"queue_count":      answered(queueCount),
-	"queue_create":     answered(queueCreate),
-	"queue_delete":     answered(queueDelete),
-	"queue_get":        answered(queueGet),
-	"queue_list":       answered(queueList),
-	"queue_pause":      answered(queuePause),
-	"queue_purge":      answered(queuePurge),
-	"queue_resume":     answered(queueResume),
-	"queue_update":     answered(queueUpdate),
+	"metrics_get":    answered(metricsGet),
+	"metrics_list":   answered(metricsList),
+	"metrics_system": answered(metricsSystem),
+
+	"queue_count":  answered(queueCount),
+	"queue_create": answered(queueCreate),
+	"queue_delete": answered(queueDelete),
+	"queue_get":    answered(queueGet),
+	"queue_list":   answered(queueList),
+	"queue_pause":  answered(queuePause),
+	"queue_purge":  answered(queuePurge),
+	"queue_resume": answered(queueResume),
+	"queue_update": answered(queueUpdate),
+
 	"schema_install":   answered(schemaInstall),
 	"schema_sql":       answered(schemaSQL),
 	"schema_uninstall": answered(schemaUninstall),
 	"schema_verify":    answered(schemaVerify),
+
 	"worker_beat":      answered(workerBeat),
 	"worker_get":       oneWorker((*pgqrs.Store).GetWorker),
 	"worker_health":    answered(workerHealth),

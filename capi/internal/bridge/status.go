@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pgqrs/pgqrs/core/backend"
 )
@@ -69,6 +70,7 @@ var kinds = []struct {
 	{backend.ErrQueueNotEmpty, StatusInvalid},
 	{backend.ErrMessageNotFound, StatusMessageNotFound},
 	{backend.ErrWorkerNotFound, StatusWorkerNotFound},
+	{backend.ErrRateLimited, StatusRateLimited},
 	{backend.ErrStateTransition, StatusStateTransition},
 	{backend.ErrConfig, StatusConfig},
 	{backend.ErrInvalid, StatusInvalid},
@@ -86,6 +88,7 @@ type failure struct {
 	index    int64
 	sqlState string
 	message  string
+	after    time.Duration // of what was rate limited
 }
 
 // describe turns an error of the core into a failure. ended is why the operation
@@ -95,7 +98,7 @@ func describe(err error, ended Status) failure {
 	f := failure{status: StatusInternal, index: -1, message: err.Error()}
 	var e *backend.Error
 	if errors.As(err, &e) {
-		f.index, f.sqlState = int64(e.Index), e.SQLState
+		f.index, f.sqlState, f.after = int64(e.Index), e.SQLState, e.RetryAfter
 		if e.SafeToRetry {
 			f.flags |= FlagRetryable
 		}

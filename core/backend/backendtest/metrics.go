@@ -150,8 +150,7 @@ func statsAddUp(f *fixture) {
 	f.scenario()
 	f.must("QueuePause", second(f.b.QueuePause(f.ctx, &backend.QueuePauseParams{Name: name})))
 	w := f.register(&backend.WorkerRegisterParams{Hostname: "h"})
-	f.must("WorkerMove", second(f.b.WorkerMove(f.ctx, &backend.WorkerMoveParams{
-		IDs: []int64{w.ID}, From: []backend.WorkerStatus{backend.WorkerReady}, To: backend.WorkerStopped})))
+	f.move(backend.WorkerStopped, living, w.ID)
 	s, err := f.b.MetricsSystem(f.ctx, &backend.MetricsSystemParams{})
 	f.must("MetricsSystem", err)
 	all, err := f.b.MetricsList(f.ctx, &backend.MetricsListParams{Limit: 1000})

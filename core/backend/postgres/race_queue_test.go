@@ -152,7 +152,7 @@ func registrationWaitsForDeletion(r *race) {
 	a.begin()
 	must(r, a.deleteQueue(true))
 	register := blocked(b, func() (int64, error) {
-		tag, err := b.c.Exec(r.ctx, r.b.Queries()["WorkerRegister"], "", r.queue, "host", 1, nil)
+		tag, err := b.c.Exec(r.ctx, r.b.Queries()["WorkerRegister"], "", r.queue, "host", 1, "ready", nil)
 		return tag.RowsAffected(), err
 	})
 	a.commit()

@@ -96,7 +96,8 @@ func (p *troupe) work(b *postgres.Backend) map[string]func() error {
 				return err
 			}
 			_, err = b.WorkerMove(ctx, &backend.WorkerMoveParams{
-				IDs: []int64{w.ID}, From: []backend.WorkerStatus{backend.WorkerReady}, To: backend.WorkerStopped})
+				IDs: []int64{w.ID}, From: []backend.WorkerStatus{backend.WorkerReady}, To: backend.WorkerStopped,
+			})
 			return err
 		},
 		"dequeue": func() error {

@@ -27,14 +27,23 @@ class LibraryError(Exception):
 class Failure:
     """The content of a pgqrs_error."""
 
-    __slots__ = ("flags", "index", "message", "sqlstate", "status")
+    __slots__ = ("flags", "index", "message", "retry_after_us", "sqlstate", "status")
 
-    def __init__(self, status: int, flags: int, index: int, sqlstate: str, message: str) -> None:
+    def __init__(
+        self,
+        status: int,
+        flags: int,
+        index: int,
+        sqlstate: str,
+        message: str,
+        retry_after_us: int = 0,
+    ) -> None:
         self.status = status
         self.flags = flags
         self.index = index
         self.sqlstate = sqlstate
         self.message = message
+        self.retry_after_us = retry_after_us
 
 
 class NativeBatch(Protocol):

@@ -237,6 +237,7 @@ def _failure(data: int) -> Failure:
         error.index,
         sqlstate.decode(),
         message.decode("utf-8", "replace"),
+        error.retry_after_us,
     )
 
 

@@ -179,14 +179,6 @@ async def test_without_auto_create_queues_a_missing_queue_is_an_error(any_dsn):
 
 
 @pytest.mark.loops("plain")
-async def test_a_payload_larger_than_the_limit_is_refused(any_dsn):
-    async with pgqrs.connect(any_dsn, max_payload_size_bytes=10) as store:
-        await pgqrs.produce(store, "tasks", "x" * 8)
-        with pytest.raises(pgqrs.ValidationError, match="max_payload_size_bytes"):
-            await pgqrs.produce(store, "tasks", "x" * 9)
-
-
-@pytest.mark.loops("plain")
 async def test_arguments_are_checked_before_anything_is_done(memory_dsn):
     async with pgqrs.connect(memory_dsn) as store:
         for call in (

@@ -2,48 +2,46 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
+from pathlib import Path
 
 import pytest
 
 import pgqrs
 
+ROOT = Path(__file__).parents[3]
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"dsn": ""},
-        {"dsn": 5},
-        {"dsn": "memory://\0"},
-        {"schema": ""},
-        {"schema": "x" * 64},
-        {"schema": None},
-        {"max_connections": 0},
-        {"max_connections": 1001},
-        {"max_connections": True},
-        {"max_connections": 1.5},
-        {"auto_install": 1},
-        {"auto_create_queues": None},
-        {"connection_timeout_seconds": 0},
-        {"answer_timeout_seconds": 0.5},
-        {"max_pending_bytes": 1000},
-        {"produce_timeout_seconds": -1},
-        {"connection_timeout_seconds": float("nan")},
-        {"default_lock_time_seconds": 0.05},
-        {"default_lock_time_seconds": 604801},
-        {"default_max_batch_size": 0},
-        {"default_max_batch_size": 10001},
-        {"max_read_ct": -1},
-        {"max_lease_seconds": 0.5},
-        {"heartbeat_interval_seconds": 0.05},
-        {"max_payload_size_bytes": -1},
-    ],
-    ids=str,
-)
-def test_an_option_out_of_its_range_is_a_config_error_that_names_it(options):
-    (name,) = options
-    with pytest.raises(pgqrs.ConfigError, match="(?i)" + name):
-        pgqrs.Config(**{"dsn": "memory://x"} | options)
+
+LIMITS = json.loads((ROOT / "core" / "testdata" / "config.json").read_text())
+"""The table of limits is one for Go and Python."""
+
+OPTIONS = [option.name for option in dataclasses.fields(pgqrs.Config) if option.name != "dsn"]
+
+
+def test_the_table_of_limits_has_every_option():
+    assert sorted(LIMITS) == sorted(OPTIONS)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_an_option_out_of_its_range_is_a_config_error_that_names_it(name):
+    for value in LIMITS[name]["good"]:
+        pgqrs.Config("memory://x", **{name: value})
+    for value in [*LIMITS[name]["bad"], float("nan"), None]:
+        with pytest.raises(pgqrs.ConfigError, match=name):
+            pgqrs.Config("memory://x", **{name: value})
+
+
+@pytest.mark.parametrize("given", ["", 5, "memory://\0"])
+def test_a_dsn_that_is_none_is_a_config_error(given):
+    with pytest.raises(pgqrs.ConfigError, match=r"(?i)dsn"):
+        pgqrs.Config(given)
+
+
+def test_connect_has_the_options_of_a_config():
+    taken = list(inspect.signature(pgqrs.connect).parameters)
+    assert taken == ["dsn", *OPTIONS]
 
 
 def test_no_password_is_in_the_repr_of_a_config():
@@ -69,14 +67,72 @@ def test_a_config_becomes_the_json_that_the_library_takes():
         "max_payload_size_bytes": 0,
         "max_pending_bytes": 268435456,
         "produce_timeout_seconds": 0,
+        "max_string_length": 0,
+        "max_object_depth": 0,
+        "forbidden_keys": [],
+        "required_keys": [],
+        "max_enqueue_per_second": 0,
+        "max_enqueue_burst": 50,
+        "rate_limit_waits": True,
     }
+    assert pgqrs.Config.from_dsn("memory://x") == pgqrs.Config("memory://x")
+
+
+def test_the_environment_is_read_before_the_file(monkeypatch, tmp_path):
+    file = tmp_path / "pgqrs.toml"
+    file.write_text("""
+        dsn = "memory://file"
+        schema = "of_the_file"
+        max_connections = 3
+        max_read_ct = 9
+        forbidden_keys = ["x"]
+    """)
+    monkeypatch.setenv("PGQRS_DSN", "memory://environment")
+    monkeypatch.setenv("PGQRS_SCHEMA", "of_the_environment")
+    monkeypatch.setenv("PGQRS_AUTO_INSTALL", "off")
+    monkeypatch.setenv("PGQRS_HEARTBEAT_INTERVAL_SECONDS", "0.5")
+    monkeypatch.setenv("PGQRS_REQUIRED_KEYS", "a, b,")
+    monkeypatch.setenv("PGQRS_MAX_READ_CT", "8")
+    want = pgqrs.Config(
+        "memory://environment",
+        schema="of_the_environment",
+        max_connections=3,
+        auto_install=False,
+        heartbeat_interval_seconds=0.5,
+        max_read_ct=7,
+        forbidden_keys=["x"],
+        required_keys=["a", "b"],
+    )
+    assert pgqrs.Config.load(file, max_read_ct=7, schema=None) == want
+    monkeypatch.setenv("PGQRS_CONFIG_FILE", str(file))
+    assert pgqrs.Config.load(max_read_ct=7) == want
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("AUTO_INSTALL", "maybe"), ("MAX_READ_CT", "many"), ("MAX_LEASE_SECONDS", "long")],
+)
+def test_what_is_wrong_with_a_variable_is_named(monkeypatch, name, value):
+    monkeypatch.setenv("PGQRS_" + name, value)
+    with pytest.raises(pgqrs.ConfigError, match=f"PGQRS_{name} must be .*{value}"):
+        pgqrs.Config.load(dsn="memory://x")
+
+
+@pytest.mark.parametrize("text", ["dsn =", "dns = 'memory://x'", "dsn = 5", None])
+def test_what_is_wrong_with_a_file_is_named(tmp_path, text):
+    file = tmp_path / "pgqrs.toml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(pgqrs.ConfigError, match=r"pgqrs\.toml|dns|dsn"):
+        pgqrs.Config.load(file)
 
 
 @pytest.mark.loops("plain")
 async def test_connect_without_a_dsn_reads_the_environment(monkeypatch, memory_dsn):
     monkeypatch.setenv("PGQRS_DSN", memory_dsn)
-    async with pgqrs.connect() as store:
-        assert store.config.dsn == memory_dsn
+    monkeypatch.setenv("PGQRS_MAX_READ_CT", "3")
+    async with pgqrs.connect(max_connections=2) as store:
+        assert store.config == pgqrs.Config(memory_dsn, max_read_ct=3, max_connections=2)
     async with pgqrs.producer(pgqrs.admin(None), "q", "host", 1)._source as admin:
         assert (await admin._connected()).config.dsn == memory_dsn
 
