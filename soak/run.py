@@ -109,9 +109,8 @@ async def _strike(bench: Bench, plan: Plan) -> None:
             await asyncio.sleep(0.5)
             bench.crew.look()
             continue
-        some = [bench.random.choice(plan.kinds)]
-        if plan.mixed and bench.random.random() < 0.3:
-            some.append(bench.random.choice(plan.kinds))
+        both = plan.mixed and bench.random.random() < 0.3
+        some = bench.random.sample(plan.kinds, 2 if both else 1)
         await asyncio.gather(*(bench.strike(kind) for kind in some))
         await asyncio.sleep(bench.random.uniform(0.5, 8) if plan.mixed else REST_SECONDS)
     await asyncio.sleep(REST_SECONDS if plan.mixed else 0)

@@ -36,6 +36,7 @@ const (
 	stateTransactionTimeout   = "25P04"
 	stateNoStatement          = "26000"
 	stateFeatureNotSupported  = "0A000"
+	stateInternal             = "XX000"
 	stateStatementExists      = "42P05"
 )
 

@@ -50,11 +50,13 @@ func (b *Backend) ExecOnPool(ctx context.Context, sql string) error {
 // Pool is for what the library never does.
 func (b *Backend) Pool() *pgxpool.Pool { return b.pool }
 
-// Adapts says whether a statement that met this SQLSTATE is sent again.
-func (b *Backend) Adapts(code string) bool { return b.mode.adapts(&pgconn.PgError{Code: code}) }
-
 // ReadDSN reads a DSN without connecting.
 func ReadDSN(dsn string) error {
 	_, err := poolConfig(Config{DSN: dsn}.withDefaults())
 	return err
+}
+
+// Adapts says whether a statement that met this error is sent again.
+func (b *Backend) Adapts(code, message string) bool {
+	return b.mode.adapts(&pgconn.PgError{Code: code, Message: message})
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -48,6 +49,9 @@ func (m *callMode) adapts(err error) bool {
 	case stateNoStatement, stateStatementExists:
 		m.named.Store(false)
 		return true
+	case stateInternal: // a function was replaced between the look at its name and the call
+		// Such messages are never translated, and nothing else tells.
+		return strings.HasPrefix(server.Message, "cache lookup failed for function")
 	case stateFeatureNotSupported: // the schema was upgraded meanwhile; pgx forgets the statement
 		return server.Routine == "RevalidateCachedQuery"
 	}
