@@ -114,7 +114,7 @@ static void null_pointers_and_lengths_are_refused(void) {
   CHECK(pgqrs_archive(store, 1, 1, 0, &one, NULL, 1) == PGQRS_BAD_ARGUMENT);
   CHECK(pgqrs_archive(store, 1, 1, 0, &one, &one, UINT64_MAX) == PGQRS_BAD_ARGUMENT);
   CHECK(pgqrs_extend_vt(store, 1, 1, 0, &one, &one, 1, -1) == PGQRS_BAD_ARGUMENT);
-  CHECK(pgqrs_release(store, 1, 1, 0, &one, &one, 1, -1) == PGQRS_BAD_ARGUMENT);
+  CHECK(pgqrs_release(store, 1, 1, 0, &one, &one, 1, -2) == PGQRS_BAD_ARGUMENT);
   int64_t zero = 0;
   CHECK(pgqrs_delete(store, 1, 1, 0, &zero, &one, 1) == PGQRS_BAD_ARGUMENT);
   pgqrs_free(NULL);
