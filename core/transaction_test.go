@@ -170,13 +170,14 @@ func (notOurs) Commit(context.Context) error   { return nil }
 func (notOurs) Rollback(context.Context) error { return nil }
 
 func TestWhatIsNoTransactionOfTheStoreIsRefused(t *testing.T) {
-	p, elsewhere := onPostgres(t), onPostgres(t)
+	// All places before the first store: what it does in the background is none of theirs.
+	without, p, elsewhere := onMemory(t), onPostgres(t), onPostgres(t)
 	s := p.connect(t)
 	m := p.produce(t, "tasks", 1)
 	held := dequeue(t, newConsumer(t, s, "tasks"), 1, 60)[0]
 	ended := begin(t, p)
 	commit(t, ended)
-	memory := onMemory(t).connect(t)
+	memory := without.connect(t)
 	for what, tx := range map[string]func() pgqrs.Tx{
 		"nil":              func() pgqrs.Tx { return nil },
 		"another type":     func() pgqrs.Tx { return notOurs{} },
