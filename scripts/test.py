@@ -36,7 +36,10 @@ AT_ONCE = 3
 ACCEPTANCE = "python/tests/acceptance"
 # On a further server, only what may depend on its version: no other backend, one event loop.
 ON_FURTHER_SERVERS = [
-    *(f"--ignore=python/tests/{name}" for name in ("packaging", "embedded", "unit", "typing")),
+    *(
+        f"--ignore=python/tests/{name}"
+        for name in ("packaging", "embedded", "unit", "typing", "soak")
+    ),
     *("-k", "not memory and not debug and not uvloop"),
 ]
 
