@@ -56,12 +56,14 @@ type queries struct {
 	SchemaDescribe                                                                               string
 	SchemaState, SchemaLock, SchemaExists, SchemaCreate                                          string
 	QueueGet, QueueCreate, QueueList, QueueCount, QueueUpdate, QueuePause, QueueResume           string
-	QueueDelete, QueuePurgeBound, QueuePurge, QueuePurgeDone, QueueMerge                         string
+	QueueDelete, QueuePurgeBound, QueuePurge, QueueMerge                                         string
 	WorkerRegister, WorkerMove, WorkerBeat, WorkerGet, WorkerList, WorkerHealth                  string
 	WorkerPurge, WorkerHeld                                                                      string
 	MessageProduce, MessageDequeue, MessageArchive, MessageDelete, MessageExtend, MessageRelease string
 	MessageProduceTx, MessageDetach, MessageFreeLeases, MessageArchiveTx, MessageDeleteTx        string
 	MetricsGet, MetricsList, MetricsSystem, MetricsFold                                          string
+	MessageFail, MessageHistory                                                                  string
+	ArchiveList, ArchiveCount, ArchiveReplay, ArchiveDelete, ArchivePurge, ArchiveExpire         string
 	MessageGet, MessageCount                                                                     string
 	ListenerOpen, ListenerSleep, ListenerTest, QueueNotify                                       string
 	RoleGrants                                                                                   string
