@@ -49,10 +49,11 @@ type ArchiveDeleteParams struct {
 }
 
 // ArchivePurgeParams says what is to be deleted of a queue: what was archived, or became
-// dead, before a moment; all of it where that is zero.
+// dead, at least OlderThan ago.
 type ArchivePurgeParams struct {
-	QueueID int64
-	Before  time.Time
+	QueueID   int64
+	OlderThan time.Duration
+	At        time.Time
 }
 
 // ArchiveExpireParams asks for one piece of what retention is about.

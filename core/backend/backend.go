@@ -180,8 +180,8 @@ type ArchiveBackend interface {
 	ArchiveReplay(ctx context.Context, p *ArchiveReplayParams) ([]int64, error)
 	// ArchiveDelete deletes messages that are done, and returns how many there were.
 	ArchiveDelete(ctx context.Context, p *ArchiveDeleteParams) (int64, error)
-	// ArchivePurge deletes what was done with before a moment, and returns how many
-	// messages that were.
+	// ArchivePurge deletes what was done with so long ago, and returns how many messages
+	// that were.
 	ArchivePurge(ctx context.Context, p *ArchivePurgeParams) (int64, error)
 	// ArchiveExpire deletes a piece of what queues have kept for as long as their
 	// Retention says, and says how many messages that were; 0: there are none, or

@@ -326,7 +326,7 @@ func historyGoes(f *fixture) {
 	f.archive(deliveryOf(m[0]))
 	_, err := f.b.QueuePurge(f.ctx, &backend.QueuePurgeParams{QueueID: f.queue})
 	f.must("QueuePurge", err)
-	_, err = f.b.ArchivePurge(f.ctx, &backend.ArchivePurgeParams{QueueID: f.queue})
+	_, err = f.b.ArchivePurge(f.ctx, &backend.ArchivePurgeParams{QueueID: f.queue, At: f.now})
 	f.must("ArchivePurge", err)
 	for _, id := range ids {
 		_, err := f.b.MessageHistory(f.ctx, &backend.MessageHistoryParams{ID: id})

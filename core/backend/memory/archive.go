@@ -125,7 +125,7 @@ func (b *Backend) ArchivePurge(ctx context.Context, p *backend.ArchivePurgeParam
 		return 0, err
 	}
 	defer b.leave()
-	return b.purgeDone(p.QueueID, p.Before), nil
+	return b.purgeDone(p.QueueID, b.moment(p.At).Add(-p.OlderThan)), nil
 }
 
 // ArchiveExpire implements backend.ArchiveBackend.
@@ -143,12 +143,12 @@ func (b *Backend) ArchiveExpire(ctx context.Context, p *backend.ArchiveExpirePar
 	return n, nil
 }
 
-// purgeDone deletes what was done with before a moment, all where that is zero.
-func (b *Backend) purgeDone(queueID int64, before time.Time) (n int64) {
-	filter := backend.ArchiveFilter{QueueID: queueID, Until: before}
+// purgeDone deletes what was done with up to a moment.
+func (b *Backend) purgeDone(queueID int64, upto time.Time) (n int64) {
+	filter := backend.ArchiveFilter{QueueID: queueID}
 	var ids []int64
 	for id, m := range b.store.messages {
-		if m.isAmong(&filter) {
+		if m.isAmong(&filter) && !m.archivedAt.After(upto) {
 			ids = append(ids, id)
 		}
 	}

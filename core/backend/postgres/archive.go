@@ -42,7 +42,14 @@ func (b *Backend) ArchiveDelete(ctx context.Context, p *backend.ArchiveDeletePar
 
 // ArchivePurge implements backend.ArchiveBackend.
 func (b *Backend) ArchivePurge(ctx context.Context, p *backend.ArchivePurgeParams) (int64, error) {
-	return b.inPieces(ctx, b.sql.ArchivePurge, p.QueueID, moment(p.Before))
+	var upto time.Time // once: what is done with meanwhile stays
+	err := b.do(ctx, true, func(ctx context.Context, c *pgxpool.Conn) error {
+		return c.QueryRow(ctx, b.sql.ArchivePurgeBound, p.OlderThan, moment(p.At)).Scan(&upto)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return b.inPieces(ctx, b.sql.ArchivePurge, p.QueueID, upto)
 }
 
 // ArchiveExpire implements backend.ArchiveBackend.

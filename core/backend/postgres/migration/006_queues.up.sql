@@ -1,7 +1,7 @@
 -- Deleting a queue.
 
 -- Deletes up to `most` sets of messages of a queue that were archived, or became dead,
--- before a moment, and returns how many messages that were. Passes over the sets that
+-- up to a moment, and returns how many messages that were. Passes over the sets that
 -- another session works on. The queue cannot be deleted meanwhile: so no set comes back
 -- behind its back, when this is rolled back.
 create function {schema}.pgqrs_purge_done(queue bigint, upto timestamptz default 'infinity', most integer default 1000)
@@ -21,7 +21,7 @@ begin
     perform pg_advisory_xact_lock_shared(-queue);
     with locked as materialized (
         select d.ctid as place from {schema}.pgqrs_done d
-        where d.queue_id = queue and d.outcome = any ('{archived,dead}') and d.archived_at < upto
+        where d.queue_id = queue and d.outcome = any ('{archived,dead}') and d.archived_at <= upto
         limit most
         for update skip locked
     ), taken as (

@@ -46,6 +46,9 @@ select {schema}.pgqrs_replay($1, $2, $3)
 -- name: archive_delete
 select {schema}.pgqrs_delete_done($1, $2)
 
+-- name: archive_purge_bound
+select coalesce($2::timestamptz, clock_timestamp()) - $1::interval
+
 -- A bounded piece; all where there is no moment.
 -- name: archive_purge
 select {schema}.pgqrs_purge_done($1, coalesce($2::timestamptz, 'infinity'))
