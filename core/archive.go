@@ -92,6 +92,25 @@ func (s *Store) ReplayMessage(ctx context.Context, id int64) error {
 	return err
 }
 
+// GetArchived returns a message that is archived or dead; ErrMessageNotFound.
+func (s *Store) GetArchived(ctx context.Context, id int64) (*backend.ArchivedMessage, error) {
+	m, err := s.doneMessage(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	history, err := s.MessageHistory(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	archived := &backend.ArchivedMessage{MessageRecord: *m}
+	for _, a := range history {
+		if a.Error != "" {
+			archived.Error = a.Error
+		}
+	}
+	return archived, nil
+}
+
 // replay makes messages of one queue ready again, and returns how many there were.
 func (s *Store) replay(ctx context.Context, queueID int64, ids []int64) (int, error) {
 	replayed, err := administer(ctx, s, func() ([]int64, error) {
