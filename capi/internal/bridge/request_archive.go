@@ -68,9 +68,9 @@ func instant(us *int64) time.Time {
 
 type archivePage struct {
 	Filter  archiveFilter `json:"filter"`
-	AfterUs *int64           `json:"after_us"`
-	AfterID *int64           `json:"after_id"`
-	Limit   *int             `json:"limit"`
+	AfterUs *int64        `json:"after_us"`
+	AfterID *int64        `json:"after_id"`
+	Limit   *int          `json:"limit"`
 }
 
 func archiveList(ctx context.Context, s *pgqrs.Store, a *archivePage) ([]*archivedRecord, error) {
@@ -109,8 +109,8 @@ func archiveDelete(ctx context.Context, s *pgqrs.Store, a *messageID) (none, err
 
 type archiveReplaying struct {
 	Filter    archiveFilter `json:"filter"`
-	Most      *int64           `json:"most"`
-	PerSecond *float64         `json:"per_second"`
+	Most      *int64        `json:"most"`
+	PerSecond *float64      `json:"per_second"`
 }
 
 func archiveReplayAll(ctx context.Context, s *pgqrs.Store, a *archiveReplaying) (int64, error) {
