@@ -134,6 +134,35 @@ create table {schema}.pgqrs_attempts (
     primary key (queue_id, message_id, lease)
 );
 
+-- Of a message's attempts the newest hundred are kept. It may be given back without end.
+create function {schema}.pgqrs_trim_attempts()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $body$
+begin
+    if exists (select from added n where n.attempt > 100) then
+        delete from {schema}.pgqrs_attempts a
+        where a.ctid = any (array(
+            select o.ctid from added n, lateral (
+                select k.ctid from {schema}.pgqrs_attempts k
+                where k.queue_id = n.queue_id and k.message_id = n.message_id and k.attempt <= n.attempt - 100
+                offset 0
+            ) o
+            where n.attempt > 100));
+    end if;
+    return null;
+end
+$body$;
+
+create trigger pgqrs_attempts_trim
+    after insert on {schema}.pgqrs_attempts
+    referencing new table as added
+    for each statement execute function {schema}.pgqrs_trim_attempts();
+
 -- What was done with the messages of a queue, for counters that need not count the
 -- messages (docs/adr/0041-counters.md). Each call that produces, settles, or removes
 -- what is done writes one row to pgqrs_tally, which has no index and is never updated,

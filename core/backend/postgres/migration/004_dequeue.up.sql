@@ -173,7 +173,6 @@ begin
         cross join unnest(u.ids) r
         cross join generate_series(lower(r), upper(r) - 1) m(id)
         on conflict do nothing; -- a row too few in a history must not stop a queue
-        perform {schema}.pgqrs_trim_attempts(queue, lapsed_ids);
     end if;
     if dead_at <> '{}' then
         with gone as (
@@ -278,26 +277,6 @@ begin
         limit 1;
     end if;
     return next;
-end
-$body$;
-
--- Deletes of the attempts of messages all but the newest hundred of each, where they
--- may be more.
-create function {schema}.pgqrs_trim_attempts(queue bigint, of_ids int8multirange[])
-returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp
-set jit = off
-set enable_seqscan = off
-set enable_bitmapscan = off
-as $body$
-begin
-    delete from {schema}.pgqrs_attempts a
-    using unnest(of_ids) u(ids), unnest(u.ids) r
-    where a.queue_id = queue and a.message_id >= lower(r) and a.message_id < upper(r)
-      and a.attempt <= (
-          select max(b.attempt) from {schema}.pgqrs_attempts b
-          where b.queue_id = queue and b.message_id = a.message_id) - 100;
 end
 $body$;
 

@@ -143,12 +143,12 @@ begin
         return query
             select d.lease, lower(r), upper(r) - 1, true
             from unnest(leases, los, his) u(lease, lo, hi), lateral (
-                select d.lease, d.ids
+                select d.lease, d.outcome, d.ids
                 from {schema}.pgqrs_done d
-                where d.queue_id = queue and d.lo > u.lo - 4096 and d.lo <= u.hi and d.hi >= u.lo
-                  and d.lease = u.lease and d.outcome = 'archived'
+                where d.queue_id = queue and d.lo > u.lo - 4096 and d.lo <= u.hi and d.hi >= u.lo and d.lease = u.lease
                 offset 0
-            ) d, unnest(d.ids * int8multirange(int8range(u.lo, u.hi, '[]'))) r;
+            ) d, unnest(d.ids * int8multirange(int8range(u.lo, u.hi, '[]'))) r
+            where d.outcome = 'archived'; -- out here: not by the index of times
     end if;
 end
 $body$;
@@ -350,8 +350,6 @@ begin
             select queue, min(f.now), count(*) from failed f where f.dies having count(*) > 0
         )
         select f.lease, f.id, f.id, f.dies from failed f;
-    perform {schema}.pgqrs_trim_attempts(queue, array(
-        select int8multirange(int8range(i, i, '[]')) from unnest(los) i));
 end
 $body$;
 

@@ -1,4 +1,49 @@
--- The archive and the dead letters: what is taken out of them again.
+-- The archive and the dead letters: a look into them, and what is taken out again.
+
+-- At most `most` messages that were archived, or are dead, behind a place (after_at,
+-- after_id), the latest first: of one queue (null: of all), of those outcomes, last
+-- leased to that worker (null: to any), done with from `since` on and before `upto`.
+-- Walks pgqrs_done_time for each queue and outcome, no further than it must; with a
+-- worker, along all that it passes over. What is done with in one microsecond comes
+-- together, by falling ids.
+create function {schema}.pgqrs_archive_page(
+    queue bigint, outcomes text[], worker bigint, since timestamptz, upto timestamptz,
+    after_at timestamptz, after_id bigint, most integer)
+returns table (
+    id bigint, queue_id bigint, lease bigint, vt timestamptz, read_ct integer, dequeued_at timestamptz,
+    consumer_worker_id bigint, outcome text, archived_at timestamptz)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set max_parallel_workers_per_gather = 0
+set plan_cache_mode = force_generic_plan
+as $body$
+begin
+    since := coalesce(since, '-infinity');
+    upto := coalesce(upto, 'infinity');
+    return query
+        select i, d.queue_id, d.lease, d.vt, d.read_ct, d.dequeued_at, d.consumer_worker_id, d.outcome, d.archived_at
+        from {schema}.pgqrs_queues q cross join unnest(outcomes) o(outcome) cross join lateral (
+            (select e.* from {schema}.pgqrs_done e
+             where e.queue_id = q.id and e.outcome = o.outcome and e.archived_at = after_at
+               and e.archived_at >= since and e.archived_at < upto
+               and (worker is null or e.consumer_worker_id = worker))
+            union all
+            (select e.* from {schema}.pgqrs_done e
+             where e.queue_id = q.id and e.outcome = o.outcome
+               and e.archived_at >= since and e.archived_at < least(upto, coalesce(after_at, 'infinity'))
+               and (worker is null or e.consumer_worker_id = worker)
+             order by e.archived_at desc
+             fetch first most rows with ties)
+        ) d cross join unnest(d.ids) r cross join generate_series(lower(r), upper(r) - 1) i
+        where (queue is null or q.id = queue) and (d.archived_at < after_at or i < after_id or after_at is null)
+        order by d.archived_at desc, i desc
+        limit most;
+end
+$body$;
 
 -- Takes messages out of the archive or the dead letters of a queue, and returns the sets
 -- that were taken. One at a time for each queue, until the end of the transaction: a set

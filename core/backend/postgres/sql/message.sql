@@ -88,12 +88,20 @@ from {schema}.pgqrs_log l cross join lateral (
     where a.queue_id = l.queue_id and a.message_id = l.id
     union all
     select d.read_ct, d.consumer_worker_id, d.dequeued_at, d.archived_at, d.outcome, null
-    from {schema}.pgqrs_done d
-    where d.queue_id = l.queue_id and d.lo > l.id - 4096 and d.lo <= l.id and d.hi >= l.id and d.ids @> l.id and d.outcome = 'archived'
+    from (
+        select d.* from {schema}.pgqrs_done d
+        where d.queue_id = l.queue_id and d.lo > l.id - 4096 and d.lo <= l.id and d.hi >= l.id and d.ids @> l.id
+        offset 0
+    ) d
+    where d.outcome = 'archived'
     union all
     select s.read_ct, s.consumer_worker_id, s.dequeued_at, null, 'leased', null
-    from {schema}.pgqrs_spans s
-    where s.queue_id = l.queue_id and s.lo > l.id - 4096 and s.lo <= l.id and s.hi >= l.id and s.ids @> l.id and s.lease <> 0
+    from (
+        select s.* from {schema}.pgqrs_spans s
+        where s.queue_id = l.queue_id and s.lo > l.id - 4096 and s.lo <= l.id and s.hi >= l.id and s.ids @> l.id
+        offset 0
+    ) s
+    where s.lease <> 0
 ) h
 where l.id = $1
 order by h.started_at, h.attempt
