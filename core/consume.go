@@ -11,8 +11,9 @@ import (
 	"github.com/pgqrs/pgqrs/core/backend"
 )
 
-// Handler works on one message. nil archives it. An error, or a panic, is logged,
-// and the message is ready again a vt later. The message is kept alive while the
+// Handler works on one message. nil archives it. An error, or a panic, is logged and
+// kept in the history of the message, which is ready again when the retry policy says,
+// or a vt later; or dead, when it was delivered as often as it may be. The message is kept alive while the
 // handler runs, for at most Config.MaxLease.
 type Handler func(ctx context.Context, m *Message) error
 
@@ -22,6 +23,8 @@ type DequeueBuilder struct {
 	handler     Handler
 	concurrency int
 	shutdown    time.Duration
+	retry       backend.RetryPolicy
+	retryAfter  func(m *Message, err error) time.Duration
 	options     StreamOptions
 }
 
@@ -53,6 +56,17 @@ func (b *DequeueBuilder) Concurrency(n int) *DequeueBuilder { b.concurrency = n;
 // UntilEmpty ends the loop when no message is ready and none is being handled.
 func (b *DequeueBuilder) UntilEmpty() *DequeueBuilder { b.options.UntilEmpty = true; return b }
 
+// Retry sets when messages come again whose handler failed, instead of the queue's own
+// policy.
+func (b *DequeueBuilder) Retry(p backend.RetryPolicy) *DequeueBuilder { b.retry = p; return b }
+
+// RetryAfter sets a function that says how long after its failure a message comes
+// again; DelayByPolicy leaves it to the policy.
+func (b *DequeueBuilder) RetryAfter(f func(m *Message, err error) time.Duration) *DequeueBuilder {
+	b.retryAfter = f
+	return b
+}
+
 // ShutdownTimeout is how long running handlers have to finish once ctx has ended,
 // before their context ends too; 30 s by default.
 func (b *DequeueBuilder) ShutdownTimeout(d time.Duration) *DequeueBuilder { b.shutdown = d; return b }
@@ -67,6 +81,11 @@ func (b *DequeueBuilder) Execute(ctx context.Context, s *Store) error {
 	}
 	if b.concurrency < 1 {
 		return errInvalid("the concurrency must be 1 or more, not %d", b.concurrency)
+	}
+	if b.retry.Kind != "" {
+		if err := validateRetry(&b.retry); err != nil {
+			return err
+		}
 	}
 	st, err := s.OpenStream(b.queue, b.options)
 	if err != nil {
@@ -158,12 +177,14 @@ func (l *consumeLoop) handle(m *Message, vt time.Duration) {
 		return
 	}
 	key := settlement{verb: archiving, queueID: m.QueueID}
+	var why map[int64]backend.Failure
 	if err != nil {
 		if l.ctx.Err() != nil {
 			return // told to stop after the shutdown time-out: the message keeps its vt
 		}
 		l.store.log.Error("a handler failed; its message is tried again", "queue", l.queue, "id", m.ID, "read_ct", m.ReadCount, "error", err)
-		key = settlement{verb: releasing, queueID: m.QueueID, by: vt}
+		key = settlement{verb: failing, queueID: m.QueueID, retry: l.retry}
+		why = map[int64]backend.Failure{m.ID: {Error: errorText(err.Error()), Delay: l.delayAfter(m, err), VT: vt}}
 	}
 	delivery := backend.Delivery{Lease: m.Lease, ID: m.ID}
 	if leases := l.store.ledger.detached([]backend.Delivery{delivery}); leases != nil {
@@ -174,7 +195,7 @@ func (l *consumeLoop) handle(m *Message, vt time.Duration) {
 	l.answers <- struct{}{}
 	l.running.Add(1)
 	l.store.settles.add(key, &settling{
-		deliveries: []backend.Delivery{delivery},
+		deliveries: []backend.Delivery{delivery}, failures: why,
 		done: func(answers []backend.Extension, err error) {
 			defer func() { <-l.answers; l.running.Done() }()
 			if err != nil {
@@ -184,6 +205,24 @@ func (l *consumeLoop) handle(m *Message, vt time.Duration) {
 			}
 		},
 	})
+}
+
+// delayAfter asks the caller's function, if there is one, how long after its failure a
+// message comes again.
+func (l *consumeLoop) delayAfter(m *Message, failure error) (delay time.Duration) {
+	if l.retryAfter == nil {
+		return DelayByPolicy
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			l.store.log.Error("RetryAfter panicked; the retry policy counts", "queue", l.queue, "id", m.ID, "panic", v)
+			delay = DelayByPolicy
+		}
+	}()
+	if delay = l.retryAfter(m, failure); delay < 0 {
+		return DelayByPolicy
+	}
+	return min(delay, MaxDelay)
 }
 
 func (l *consumeLoop) call(m *Message) (err error) {

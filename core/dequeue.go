@@ -91,9 +91,7 @@ func (s *Store) dequeue(st *Stream, p *backend.MessageDequeueParams) (b *Batch, 
 	if err != nil {
 		return nil, 0, err
 	}
-	if r.Dead > 0 {
-		s.log.Warn("messages were delivered too often and are dead letters now", "queue_id", p.QueueID, "messages", r.Dead)
-	}
+	s.logDead(p.QueueID, r.Dead)
 	if len(r.Messages) == 0 {
 		if !r.HasNext {
 			return nil, -1, nil

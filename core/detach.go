@@ -147,7 +147,7 @@ func (l *ledger) apartByID(worker, queueID, id int64) int64 {
 // settleApart settles deliveries of which some were detached: those under their new
 // leases, and without waiting for a transaction that has them, so that nobody who goes
 // along waits for it either.
-func (s *Store) settleApart(key settlement, deliveries []backend.Delivery, leases []int64, done func([]backend.Extension, error)) {
+func (s *Store) settleApart(key settlement, deliveries []backend.Delivery, leases []int64, why map[int64]backend.Failure, done func([]backend.Extension, error)) {
 	var rest, apart []backend.Delivery
 	var restAt, apartAt []int // their places
 	for i, d := range deliveries {
@@ -160,7 +160,7 @@ func (s *Store) settleApart(key settlement, deliveries []backend.Delivery, lease
 	}
 	answers := make([]backend.Extension, len(deliveries))
 	settle := func(key settlement, which []backend.Delivery, places []int, then func()) {
-		s.settles.add(key, &settling{deliveries: which, done: func(found []backend.Extension, err error) {
+		s.settles.add(key, &settling{deliveries: which, failures: why, done: func(found []backend.Extension, err error) {
 			if err != nil {
 				done(nil, err)
 				return

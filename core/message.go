@@ -60,6 +60,16 @@ func (m *Message) Release(ctx context.Context, delay time.Duration) (bool, error
 	return m.settled(m.store.Release(ctx, m.target(), delay))
 }
 
+// Fail ends the delivery as failed, as a consume loop does whose handler returned err:
+// see Store.Fail. delay may be DelayByPolicy.
+func (m *Message) Fail(ctx context.Context, err error, delay time.Duration) (bool, error) {
+	f := Failure{Delay: delay}
+	if err != nil {
+		f.Error = err.Error()
+	}
+	return m.settled(m.store.Fail(ctx, m.target(), []Failure{f}, backend.RetryPolicy{}))
+}
+
 // ExtendVT makes the lease end that much later, and VT follows: nobody else may
 // read or extend it at the same time.
 func (m *Message) ExtendVT(ctx context.Context, by time.Duration) (bool, error) {

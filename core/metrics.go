@@ -2,7 +2,6 @@ package pgqrs
 
 import (
 	"context"
-	"time"
 
 	"github.com/pgqrs/pgqrs/core/backend"
 )
@@ -35,26 +34,9 @@ func (s *Store) SystemStats(ctx context.Context) (*backend.SystemStats, error) {
 	})
 }
 
-// How long a store waits until it folds the counters again: a store that finds nothing
-// to fold, because there is no traffic or because another process does it, ever longer;
-// and never less than twenty times what the last time took, which is much only while
-// an old snapshot keeps the server from removing what was folded.
-const (
-	firstFold, slowestFold = 10 * time.Second, 80 * time.Second
-	foldShare              = 20
-)
-
-// upkeep folds the counters until the store closes.
-func (s *Store) upkeep() {
-	wait := &backoff{first: firstFold, most: slowestFold}
-	for pause := wait.delay(); sleep(s.ctx, pause); {
-		began := time.Now()
-		if s.fold() {
-			wait.reset()
-		}
-		pause = max(wait.delay(), foldShare*time.Since(began))
-	}
-}
+// foldShare: folding takes at most a twentieth of the time, which is much only while an
+// old snapshot keeps the server from removing what was folded.
+const foldShare = 20
 
 // fold folds all there is, and says whether there was anything.
 func (s *Store) fold() (any bool) {

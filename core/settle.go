@@ -14,6 +14,7 @@ const (
 	deleting
 	releasing
 	extending
+	failing
 )
 
 // settlement is what settling calls that are carried out together have in common.
@@ -23,12 +24,14 @@ type settlement struct {
 	undelivered bool          // releasing
 	by          time.Duration // releasing: the delay; extending: how long
 	mode        backend.ExtendMode
-	noWait      bool // not for transactions that are open
+	noWait      bool                // not for transactions that are open
+	retry       backend.RetryPolicy // failing: that of the call
 }
 
 // settling is one call on its way.
 type settling struct {
 	deliveries []backend.Delivery
+	failures   map[int64]backend.Failure // failing: why, by the id of the message
 	done       func([]backend.Extension, error)
 }
 
@@ -67,13 +70,17 @@ func countDistinct(flight []*settling) int {
 // carryDistinct settles in one statement and hands each call its answers.
 func (s *Store) carryDistinct(key settlement, flight []*settling) {
 	var all []backend.Delivery
+	var failures []backend.Failure
 	for _, c := range flight {
 		all = append(all, c.deliveries...)
+		if key.verb == failing {
+			failures = c.appendFailures(failures)
+		}
 	}
 	var answers []settled
 	var err error
 	if len(all) > 0 {
-		if answers, err = s.settleSurely(key, all); err == nil {
+		if answers, err = s.settleSurely(key, all, failures); err == nil {
 			s.afterSettling(key, all)
 		}
 	}
@@ -86,6 +93,16 @@ func (s *Store) carryDistinct(key settlement, flight []*settling) {
 		c.done(extensions(answers[:n]))
 		answers = answers[n:]
 	}
+}
+
+// appendFailures appends one failure for each delivery.
+func (c *settling) appendFailures(to []backend.Failure) []backend.Failure {
+	for _, d := range c.deliveries {
+		f := c.failures[d.ID]
+		f.Delivery = d
+		to = append(to, f)
+	}
+	return to
 }
 
 // settled is the answer for one delivery.
@@ -109,12 +126,12 @@ func extensions(answers []settled) ([]backend.Extension, error) {
 // settleSurely asks until there is an answer, or the connection time-out of the
 // store has passed. An answer that was lost with the connection is asked again:
 // what the first try did counts.
-func (s *Store) settleSurely(key settlement, deliveries []backend.Delivery) ([]settled, error) {
+func (s *Store) settleSurely(key settlement, deliveries []backend.Delivery, failures []backend.Failure) ([]settled, error) {
 	deadline := time.Now().Add(s.config.ConnectTimeout)
 	wait := reconnectBackoff()
 	var lost []bool // nil: no answer was lost yet
 	for {
-		answers, err := s.settleOnce(key, deliveries, lost)
+		answers, err := s.settleOnce(key, deliveries, failures, lost)
 		if err == nil {
 			return answers, nil
 		}
@@ -144,11 +161,11 @@ func (s *Store) heldBefore(deliveries []backend.Delivery) []bool {
 
 // settleOnce asks the backend. lost, when it is not nil, says that an earlier try
 // may have been carried out, and which deliveries were held before it. The backend
-// knows what became of an archive. A miss of a delete or a release means that the
+// knows what became of an archive. A miss of a delete, a release or a failure means that the
 // earlier try did it, as long as the lease cannot have ended yet by our own clock,
 // for until then nobody else can have touched the message. Behind that end nobody can
 // tell.
-func (s *Store) settleOnce(key settlement, deliveries []backend.Delivery, lost []bool) ([]settled, error) {
+func (s *Store) settleOnce(key settlement, deliveries []backend.Delivery, failures []backend.Failure, lost []bool) ([]settled, error) {
 	answers := make([]settled, len(deliveries))
 	var outcomes []backend.Outcome
 	var err error
@@ -160,6 +177,8 @@ func (s *Store) settleOnce(key settlement, deliveries []backend.Delivery, lost [
 	case releasing:
 		outcomes, err = s.backend.MessageRelease(s.ctx, &backend.MessageReleaseParams{
 			QueueID: key.queueID, Deliveries: deliveries, Undelivered: key.undelivered, Delay: key.by, NoWait: key.noWait})
+	case failing:
+		outcomes, err = s.failOnce(key, failures)
 	case extending:
 		var extended []backend.Extension
 		extended, err = s.backend.MessageExtend(s.ctx, &backend.MessageExtendParams{QueueID: key.queueID, Deliveries: deliveries, By: key.by, Mode: key.mode, NoWait: key.noWait})
@@ -191,7 +210,7 @@ func (s *Store) afterSettling(key settlement, deliveries []backend.Delivery) {
 		return
 	}
 	s.ledger.settled(deliveries)
-	if key.verb == releasing {
+	if key.verb == releasing || key.verb == failing {
 		s.waker.produced(key.queueID)
 	}
 }

@@ -69,7 +69,11 @@ func (s *Store) ExtendVT(ctx context.Context, t Target, by time.Duration) ([]bac
 }
 
 func (s *Store) settleHeld(ctx context.Context, what Settlement, t Target) ([]bool, error) {
-	answers, err := s.Settle(ctx, what, t)
+	return held(s.Settle(ctx, what, t))
+}
+
+// held are the answers of a call that ends deliveries.
+func held(answers []backend.Extension, err error) ([]bool, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -100,13 +104,24 @@ func (s *Store) SettleAsync(what Settlement, t Target, done func([]backend.Exten
 		done(nil, err)
 		return
 	}
+	s.settleFound(settlement{verb: what.verb, by: what.by}, t, nil, done)
+}
+
+// settleFound finds the deliveries that are meant, and settles them. Failures go with
+// those that failed.
+func (s *Store) settleFound(key settlement, t Target, failures []Failure, done func([]backend.Extension, error)) {
 	if s.isClosed() {
 		done(nil, errClosed())
 		return
 	}
 	deliveries, queueID := s.ledger.resolve(t)
+	key.queueID = queueID
+	var why map[int64]backend.Failure
+	if key.verb == failing {
+		why = s.failuresByID(deliveries, failures)
+	}
 	if leases := s.ledger.detached(deliveries); leases != nil {
-		s.settleApart(settlement{verb: what.verb, by: what.by, queueID: queueID}, deliveries, leases, done)
+		s.settleApart(key, deliveries, leases, why, done)
 		return
 	}
 	known := make([]backend.Delivery, 0, len(deliveries))
@@ -122,12 +137,11 @@ func (s *Store) SettleAsync(what Settlement, t Target, done func([]backend.Exten
 		done(nil, nil)
 		return
 	}
-	if what == Releasing(DelayVT) {
+	if key.verb == releasing && key.by == DelayVT {
 		s.releaseAfterVT(queueID, known, done)
 		return
 	}
-	key := settlement{verb: what.verb, by: what.by, queueID: queueID}
-	s.settles.add(key, &settling{deliveries: known, done: done})
+	s.settles.add(key, &settling{deliveries: known, failures: why, done: done})
 }
 
 // spread puts the answers for the deliveries with a lease into their places among all.

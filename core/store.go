@@ -70,9 +70,8 @@ func newStore(c *Config, b backend.Backend) *Store {
 	s.keeper = newKeeper(s)
 	s.outage.log = log
 	s.room.limit = c.MaxPendingBytes
-	if b.Capabilities().Shared {
-		s.tasks.start(s.upkeep)
-	}
+	s.tasks.start(func() { s.tend(foldShare, s.fold) })
+	s.tasks.start(func() { s.tend(expireShare, s.expire) })
 	return s
 }
 

@@ -40,6 +40,7 @@ type Backend interface {
 	MetricsBackend
 	WorkerBackend
 	MessageBackend
+	ArchiveBackend
 	TransactionBackend
 	ListenerBackend
 }
@@ -153,11 +154,39 @@ type MessageBackend interface {
 	// delivery, in order.
 	MessageExtend(ctx context.Context, p *MessageExtendParams) ([]Extension, error)
 
+	// MessageFail ends deliveries as failed. Each message is ready again after its delay,
+	// or dead at once where this was the last delivery that it may have.
+	MessageFail(ctx context.Context, p *MessageFailParams) (*MessageFailResult, error)
+
 	// MessageGet reads one live, archived or dead message by id, by an index.
 	// ErrMessageNotFound when there is none.
 	MessageGet(ctx context.Context, p *MessageGetParams) (*MessageRecord, error)
 	// MessageCount counts the messages of a queue by what becomes of them.
 	MessageCount(ctx context.Context, p *MessageCountParams) (*MessageCounts, error)
+	// MessageHistory lists the deliveries of a message, the first one first; of those
+	// that ended without an archive the newest HistoryMost. It is kept as long as the
+	// message is. ErrMessageNotFound.
+	MessageHistory(ctx context.Context, p *MessageHistoryParams) ([]Attempt, error)
+}
+
+// ArchiveBackend is about messages that are done: archived or dead.
+type ArchiveBackend interface {
+	// ArchiveList returns a page, the latest first.
+	ArchiveList(ctx context.Context, p *ArchiveListParams) ([]ArchivedMessage, error)
+	// ArchiveCount counts messages.
+	ArchiveCount(ctx context.Context, p *ArchiveCountParams) (int64, error)
+	// ArchiveReplay makes messages ready again, with their ids and with a ReadCount of 0,
+	// and returns the ids of those that were done. Their history stays.
+	ArchiveReplay(ctx context.Context, p *ArchiveReplayParams) ([]int64, error)
+	// ArchiveDelete deletes messages that are done, and returns how many there were.
+	ArchiveDelete(ctx context.Context, p *ArchiveDeleteParams) (int64, error)
+	// ArchivePurge deletes what was done with so long ago, and returns how many messages
+	// that were.
+	ArchivePurge(ctx context.Context, p *ArchivePurgeParams) (int64, error)
+	// ArchiveExpire deletes a piece of what queues have kept for as long as their
+	// Retention says, and says how many messages that were; 0: there are none, or
+	// somebody else is at it.
+	ArchiveExpire(ctx context.Context, p *ArchiveExpireParams) (int64, error)
 }
 
 // ListenerBackend is how a sleeping consumer hears of a new message.

@@ -110,6 +110,38 @@ type MessageReleaseParams struct {
 	At          time.Time
 }
 
+// Failure is one delivery that failed. Error is what went wrong: text without NUL. The
+// message comes again after Delay; where that is DelayByPolicy, by the retry policy of
+// the call or, without one, of the queue; and where there is none, after VT.
+type Failure struct {
+	Delivery
+	Error string
+	Delay time.Duration
+	VT    time.Duration
+}
+
+// DelayByPolicy as the delay of a failure: that of the retry policy.
+const DelayByPolicy time.Duration = -1
+
+// MessageFailParams names deliveries that failed. What was delivered MaxReadCount times
+// becomes dead (0: never); the queue's own MaxReadCount comes before it. A Retry with a
+// Kind comes before the queue's own.
+type MessageFailParams struct {
+	QueueID      int64
+	Failures     []Failure
+	MaxReadCount int
+	Retry        RetryPolicy
+	NoWait       bool
+	At           time.Time
+}
+
+// MessageFailResult is the answer of MessageFail: one Outcome per failure, in order, and
+// how many of the messages are dead now.
+type MessageFailResult struct {
+	Outcomes []Outcome
+	Dead     int
+}
+
 // ExtendMode says from where an extension counts.
 type ExtendMode int8
 

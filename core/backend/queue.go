@@ -1,6 +1,9 @@
 package backend
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Queue is one queue.
 type Queue struct {
@@ -44,6 +47,21 @@ type RetryPolicy struct {
 	Kind      RetryKind
 	Base, Max time.Duration
 	Jitter    float64
+}
+
+// Delay is how long after its failure a message comes again that was delivered readCount
+// times; chance is a random number from 0 to 1. False: the policy does not say.
+func (r RetryPolicy) Delay(readCount int32, chance float64) (time.Duration, bool) {
+	var d float64
+	switch r.Kind {
+	case RetryFixed:
+		d = float64(r.Base)
+	case RetryExponential:
+		d = min(float64(r.Max), math.Ldexp(float64(r.Base), int(readCount-1)))
+	default:
+		return 0, false
+	}
+	return time.Duration(d * (1 - r.Jitter*chance)), true
 }
 
 // QueueCreateParams names the queue to make, 1 to 255 characters, any but NUL, and

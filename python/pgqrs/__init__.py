@@ -7,12 +7,13 @@
 What is public is named here, and documented where it is made:
 
     _api        the functions            _producer, _consumer, _worker
-    _store      Store                    _consume, _handler, _settle, _signals
+    _store      Store                    _consume, _handler, _settle, _failure
     _admin      Admin                    _iterate, _stream
     _queues     Queues                   _queue_info QueueInfo, QueueSettings
     _metrics    QueueMetrics, SystemStats  _schema   install, verify, uninstall
+    _archive    Archive                  _archive_info ArchivedMessage, Attempt
     _workers    Workers                  _worker_info WorkerInfo, WorkerHealth, WorkerStatus
-    _queue_admin, _worker_admin  Admin's parts of them
+    _queue_admin, _worker_admin, _archive_admin  Admin's parts of them
                                          _asking     what a Store and an Admin share
     _message    Message                  _link      completions to futures
     _config     Config                   _codec     payloads to JSON and back
@@ -39,6 +40,8 @@ from ._api import (
     produce_batch,
     producer,
 )
+from ._archive import Archive
+from ._archive_info import ArchivedMessage, Attempt, AttemptOutcome, Outcome
 from ._config import Config
 from ._consumer import Consumer
 from ._errors import (
@@ -71,6 +74,10 @@ from ._workers import Workers
 
 __all__ = [
     "Admin",
+    "Archive",
+    "ArchivedMessage",
+    "Attempt",
+    "AttemptOutcome",
     "Config",
     "ConfigError",
     "Consumer",
@@ -80,6 +87,7 @@ __all__ = [
     "Message",
     "MessageIterator",
     "MessageNotFoundError",
+    "Outcome",
     "PgqrsConnectionError",
     "PgqrsError",
     "Producer",

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from types import TracebackType
 
+from ._archive_admin import ArchiveAdmin
 from ._config import Config
 from ._metrics import MetricsAdmin
 from ._queue_admin import QueueAdmin
@@ -14,7 +15,7 @@ from ._store import Store, open_store
 from ._worker_admin import WorkerAdmin
 
 
-class Admin(SchemaAdmin, QueueAdmin, WorkerAdmin, MetricsAdmin):
+class Admin(SchemaAdmin, QueueAdmin, WorkerAdmin, ArchiveAdmin, MetricsAdmin):
     """What admin() returns: a Store, or the DSN of one that is connected, and
     bound to the running event loop, at the first await of something that needs
     it. A store that it connected itself is closed with it."""

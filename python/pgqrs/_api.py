@@ -12,8 +12,9 @@ from ._config import Config
 from ._consume import Run
 from ._consumer import Consumer
 from ._errors import ValidationError
+from ._failure import Retry
 from ._iterate import MessageIterator
-from ._native import StreamOptions, status
+from ._native import StreamOptions
 from ._producer import Producer
 from ._store import Store, open_store
 from ._stream import Stream
@@ -175,6 +176,7 @@ async def consume(
     concurrency: int = 1,
     auto_extend: bool = True,
     until_empty: bool = False,
+    retry: Retry | None = None,
     shutdown_timeout: float = 30,
     handle_signals: bool = False,
 ) -> None:
@@ -182,8 +184,11 @@ async def consume(
     is cancelled, the store is closed or, with until_empty, the queue is empty.
 
     True or None archives the message. After False, or an exception, which is
-    logged, it comes again vt seconds after that moment. Any other value is logged
-    as an error and counts as False. A plain function runs in a thread.
+    logged and kept in the message's history, it comes again: when `retry` says, a
+    RetryPolicy or a function of the message and the exception that gives seconds;
+    else by the policy of the queue; else vt seconds after that moment. After its
+    last delivery (max_read_ct) it is dead. Any other value is logged as an error
+    and counts as False. A plain function runs in a thread.
 
     Up to `concurrency` handlers run at once. While one runs its message is kept,
     unless auto_extend is False. When consume() ends, running handlers have
@@ -204,7 +209,7 @@ async def consume(
         handler,
         options,
         concurrency=_types.integer(concurrency, "concurrency", 1, 10_000),
-        retry_us=options.vt_us or status.DELAY_VT,
+        retry=retry,
         shutdown_timeout=_types.seconds(shutdown_timeout, "shutdown_timeout", 0, 7 * _types.DAY),
         handle_signals=_types.boolean(handle_signals, "handle_signals"),
     )

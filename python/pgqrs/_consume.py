@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from ._consumer import Consumer
+from ._failure import FailureSettler, Retry
 from ._handler import Caller
 from ._link import wake
 from ._message import Message
@@ -45,7 +46,7 @@ class Run:
         options: StreamOptions,
         *,
         concurrency: int,
-        retry_us: int,
+        retry: Retry | None,
         shutdown_timeout: float,
         handle_signals: bool,
     ) -> None:
@@ -58,9 +59,8 @@ class Run:
         self._keeps = options.keep_delivered
         self._caller = Caller(handler, self._consumer, concurrency)
         self._concurrency = concurrency
-        self._retry_us = retry_us
         self._archive = Settler(link, link.native.archive, (), "archived")
-        self._release = Settler(link, link.native.release, (retry_us,), "given back")
+        self._failures = FailureSettler(link, retry)
         self._shutdown_timeout = shutdown_timeout
         self._handle_signals = handle_signals
         self._stopping = False
@@ -136,7 +136,7 @@ class Run:
         """Waits for the tasks; then until all is committed and given back."""
         await self._unless_aborted(self._quiet)
         await self._unless_aborted(self._archive.idle())
-        await self._unless_aborted(self._release.idle())
+        await self._unless_aborted(self._failures.idle())
         self._stream.close()
         await self._unless_aborted(self._stream.finished())
         if self._aborted.done():
@@ -161,7 +161,7 @@ class Run:
 
     async def _work(self) -> None:
         take, wait, consumer = self._stream.take, self._stream.wait, self._consumer
-        call, archive, release = self._caller.call, self._archive, self._release
+        call, archive, failures = self._caller.call, self._archive, self._failures
         handled = 0
         while True:
             message = take(consumer)
@@ -177,9 +177,9 @@ class Run:
                 # asyncio.run() may be cancelling all tasks, consume() too: that one
                 # should have heard of it before this one takes another message.
                 await asyncio.sleep(0)
-            except Exception:
+            except Exception as error:
                 logger.exception("the handler failed on %r of queue %r", message, self._queue)
-                self._retry(message)
+                self._fail(message, error)
             else:
                 if message.settled:
                     pass
@@ -190,7 +190,7 @@ class Run:
             handled += 1
             if not handled % TURN:
                 await asyncio.sleep(0)
-                for settler in (archive, release):
+                for settler in (archive, failures):
                     if settler.crowded:
                         await settler.idle()
 
@@ -203,11 +203,11 @@ class Run:
                 message,
                 self._queue,
             )
-        self._retry(message)
+        self._fail(message, f"the handler returned {result!r:.40}")
 
-    def _retry(self, message: Message) -> None:
+    def _fail(self, message: Message, error: BaseException | str) -> None:
         if not message.settled:
-            self._release.add(message)
+            self._failures.fail(message, error)
 
     def _cancelled(self, message: Message) -> bool:
         """The handler ended with CancelledError: True when that was abort(). Else
@@ -216,7 +216,6 @@ class Run:
         if not aborted:
             logger.exception("the handler was cancelled on %r of queue %r", message, self._queue)
         if not aborted or self._keeps:
-            # After abort() nobody handles it any more, so nobody should keep it
-            # alive: it has one vt left from now on, as if it had not been kept.
-            self._retry(message)
+            # After abort() nobody handles it any more, so nobody should keep it alive.
+            self._fail(message, "the handler was cancelled")
         return aborted

@@ -114,8 +114,7 @@ class Link:
 
     async def request(self, name: str, /, **arguments: Any) -> Any:
         """Carries out a request of docs/abi.md, and returns what its answer says."""
-        text = json.dumps(arguments, ensure_ascii=False, allow_nan=False)
-        return await self.call(self.native.request, name.encode(), text.encode())
+        return await self.call(self.native.request, *request_text(name, arguments))
 
     async def produce(self, operation: Callable[..., int], *arguments: Any) -> Any:
         """call() for what produces: waits for room for produce_timeout seconds at most."""
@@ -378,3 +377,9 @@ async def open_link(library: NativeLibrary, config: bytes) -> Link:
         link.discard()
         raise
     return link
+
+
+def request_text(name: str, arguments: dict[str, Any]) -> tuple[bytes, bytes]:
+    """A request of docs/abi.md, as it crosses."""
+    text = json.dumps(arguments, ensure_ascii=False, allow_nan=False)
+    return name.encode(), text.encode()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from array import array
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from . import _transaction, _types
 from ._codec import decode
+from ._errors import ValidationError
 from ._link import Link
 from ._moment import moment
 from ._native import Deliveries, Header
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from ._consumer import Consumer
 
 _UNREAD: Any = object()
+
+ERROR_CHARACTERS = 2000
+"""What is kept of an error: the library cuts what is longer; this spares it the work."""
 
 
 class Lease:
@@ -146,6 +151,20 @@ class Message:
         is not ours any more."""
         return await self._settle(self._lease.link.native.release, _types.delay_us(delay_seconds))
 
+    async def fail(
+        self, error: BaseException | str | None = None, *, delay_seconds: float | None = None
+    ) -> bool:
+        """Gives it back as failed, as consume() does when a handler raises: the error is
+        kept in its history, and it is dead when this was its last delivery. It comes
+        again after delay_seconds; None: when the policy of its queue says, else after the
+        vt that it was leased for. False: it is not ours any more."""
+        delay_us = None if delay_seconds is None else _types.delay_us(delay_seconds)
+        answers = await self._lease.link.request(
+            "message_fail", queue_id=self.queue_id, failures=[self._failure(error, delay_us)]
+        )
+        self.settled = True
+        return bool(answers[0])
+
     async def extend_vt(self, seconds: float) -> bool:
         """Makes the lease end that many seconds later. False: it is not ours any
         more."""
@@ -174,6 +193,15 @@ class Message:
         self.settled = True
         return answers[0]
 
+    def _failure(self, error: BaseException | str | None, delay_us: int | None) -> dict[str, Any]:
+        """Why this delivery failed, as the request message_fail takes it."""
+        return {
+            "lease": self.lease,
+            "message_id": self.id,
+            "error": _error_text(error),
+            "delay_us": delay_us,
+        }
+
     def _deliveries(self) -> Deliveries:
         return Deliveries(array("q", [self._lease.number]), array("q", [self.id]))
 
@@ -184,3 +212,15 @@ class Message:
 
     def __repr__(self) -> str:
         return f"<pgqrs.Message id={self.id} queue_id={self.queue_id} read_ct={self.read_ct}>"
+
+
+def _error_text(error: BaseException | str | None) -> str | None:
+    """What is kept of an error: its type and what it says."""
+    if isinstance(error, BaseException):
+        error = "".join(traceback.format_exception_only(error)).strip()
+    if error is None:
+        return None
+    if not isinstance(error, str):
+        raise ValidationError(f"error must be an exception or a str, not {type(error).__name__}")
+    text = error[: ERROR_CHARACTERS + 1]
+    return text.encode("utf-8", "replace").decode()  # lone surrogates are no characters

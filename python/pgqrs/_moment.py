@@ -12,6 +12,11 @@ def moment(microseconds: int) -> datetime:
     return EPOCH + timedelta(microseconds=microseconds)
 
 
+def microseconds(at: datetime) -> int:
+    """The microseconds since 1970 of a datetime with a time zone."""
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
 def moment_or_none(microseconds: int | None) -> datetime | None:
     """The same, of a moment that may not have come."""
     return None if microseconds is None else moment(microseconds)

@@ -27,6 +27,9 @@ class Settler:
     so that asyncio.run(), which cancels all tasks at its end, cannot cut it off.
     """
 
+    piece = 2 * MAX_WAITING
+    """How many messages go into one call at most."""
+
     def __init__(
         self, link: Link, operation: Callable[..., int], options: tuple[int, ...], done: str
     ) -> None:
@@ -73,21 +76,27 @@ class Settler:
             while self._waiters:
                 wake(self._waiters.pop())
             return
-        deliveries = Deliveries(self._leases, self._ids)
+        deliveries = Deliveries(self._leases[: self.piece], self._ids[: self.piece])
         try:
-            submitted = self._link.submit(
-                self._operation, self._queue_id, 0, deliveries, *self._options
-            )
+            submitted = self._submit(deliveries)
         except PgqrsError as error:
             self._failed(deliveries, error)
-            self._leases, self._ids = array("q"), array("q")
+            self._drop(len(deliveries.ids))
             self._flush()
             return
         if submitted is None:
             self._link.when_room(self._flush)
             return
-        self._leases, self._ids = array("q"), array("q")
+        self._drop(len(deliveries.ids))
         submitted[1].add_done_callback(partial(self._answered, deliveries))
+
+    def _submit(self, deliveries: Deliveries) -> Any:
+        """Link.submit() for these, which were added first of those that wait."""
+        return self._link.submit(self._operation, self._queue_id, 0, deliveries, *self._options)
+
+    def _drop(self, number: int) -> None:
+        """The first so many do not wait any more."""
+        del self._leases[:number], self._ids[:number]
 
     def _answered(self, deliveries: Deliveries, answers: asyncio.Future[Any]) -> None:
         if error := answers.exception():

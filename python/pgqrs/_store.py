@@ -9,6 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from ._archive import Archive
 from ._asking import Asking
 from ._config import Config
 from ._consumer import Consumer
@@ -69,6 +70,10 @@ class Store(Asking):
     async def get_workers(self) -> Workers:
         """The table of workers."""
         return Workers(self)
+
+    async def get_archive(self) -> Archive:
+        """The archive and the dead letters."""
+        return Archive(self)
 
     async def close(self) -> None:
         """Ends it: consume() ends as if cancelled, but normally, its handlers

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
 from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
 from ._errors import ValidationError
+from ._moment import microseconds
 
 Handler: TypeAlias = "Callable[..., Awaitable[bool | None]] | Callable[..., bool | None]"
 """What consume() calls: with a Message, and with the Consumer where it takes a
@@ -97,6 +99,17 @@ def retention_us(value: object, name: str = "retention_seconds") -> int:
 def age_us(value: object, name: str) -> int:
     """An age, in microseconds: 0 to 100 years."""
     return round(seconds(value, name, 0, 36_500 * DAY) * 1_000_000)
+
+
+def moment_us(value: object, name: str) -> int:
+    """A moment, in microseconds since 1970: a datetime that knows its time zone."""
+    if not isinstance(value, datetime):
+        raise ValidationError(f"{name} must be a datetime, not {_kind(value)}")
+    if value.utcoffset() is None:
+        raise ValidationError(
+            f"{name} must have a time zone, as datetime.now(timezone.utc) has, not {value}"
+        )
+    return microseconds(value)
 
 
 def integer(value: object, name: str, low: int, high: int) -> int:

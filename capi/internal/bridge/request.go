@@ -17,6 +17,17 @@ const MaxArguments = 1 << 24
 // requests is every request by its name; docs/abi.md lists them, and a test
 // compares the two. Each noun has a file: request_NOUN.go.
 var requests = map[string]request{
+	"archive_count":      answered(archiveCount),
+	"archive_delete":     answered(archiveDelete),
+	"archive_get":        answered(archiveGet),
+	"archive_list":       answered(archiveList),
+	"archive_purge":      answered(archivePurge),
+	"archive_replay":     answered(archiveReplay),
+	"archive_replay_all": answered(archiveReplayAll),
+
+	"message_fail":    answered(messageFail),
+	"message_history": answered(messageHistory),
+
 	"metrics_get":    answered(metricsGet),
 	"metrics_list":   answered(metricsList),
 	"metrics_system": answered(metricsSystem),

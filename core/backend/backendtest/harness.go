@@ -58,6 +58,8 @@ func Exercise(t *testing.T, h Harness) {
 		{"extend", extendTests},
 		{"transaction", transactionTests},
 		{"poison", poisonTests},
+		{"fail", failTests},
+		{"archive", archiveTests},
 		{"record", recordTests},
 		{"merge", mergeTests},
 		{"listener", listenerTests},

@@ -43,16 +43,13 @@ func (b *Backend) MessageDequeue(ctx context.Context, p *backend.MessageDequeueP
 // take removes from the line what this dequeue is to lease, in delivery order.
 // What was leased too often goes to the dead letters on the way.
 func (q *queue) take(p *backend.MessageDequeueParams, now time.Time) (taken []*message, dead int) {
-	most := p.MaxReadCount
-	if q.MaxReadCount != nil {
-		most = *q.MaxReadCount
-	}
 	for len(taken) < p.Limit {
 		m := q.line.head()
 		if m == nil || m.VT.After(now) {
 			break
 		}
-		if most > 0 && int(m.ReadCount) >= most {
+		if q.worn(m, p.MaxReadCount) {
+			m.lapsed()
 			q.finish(m, backend.StateDead, now)
 			dead++
 			continue
@@ -61,6 +58,7 @@ func (q *queue) take(p *backend.MessageDequeueParams, now time.Time) (taken []*m
 		if alone && len(taken) > 0 {
 			break
 		}
+		m.lapsed()
 		taken = append(taken, heap.Pop(&q.line).(*message))
 		if alone {
 			break
@@ -72,3 +70,10 @@ func (q *queue) take(p *backend.MessageDequeueParams, now time.Time) (taken []*m
 // suspect says of a ready message that its lease expired: perhaps its holder
 // died of it. One that was given back has no lease, for its holder lived.
 func (m *message) suspect() bool { return m.Lease != 0 }
+
+// lapsed notes the lease that ran out, of a suspect.
+func (m *message) lapsed() {
+	if m.suspect() {
+		m.failed(backend.AttemptExpired, m.VT, "")
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"container/heap"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/pgqrs/pgqrs/core/backend"
@@ -23,6 +24,8 @@ type message struct {
 	// outcome is StateArchived or StateDead; empty while it lives.
 	outcome    backend.MessageState
 	archivedAt time.Time
+	// attempts are the deliveries that ended without an archive.
+	attempts []backend.Attempt
 }
 
 // MessageProduce implements backend.MessageBackend.
@@ -112,6 +115,39 @@ func (m *message) state(now time.Time) backend.MessageState {
 	default:
 		return backend.StateDelayed
 	}
+}
+
+// MessageHistory implements backend.MessageBackend.
+func (b *Backend) MessageHistory(ctx context.Context, p *backend.MessageHistoryParams) ([]backend.Attempt, error) {
+	if err := b.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer b.leave()
+	m := b.store.messages[p.ID]
+	if m == nil {
+		return nil, backend.Errorf(backend.ErrMessageNotFound, "message %d does not exist", p.ID)
+	}
+	history := slices.Clone(m.attempts)
+	switch {
+	case m.outcome == backend.StateArchived:
+		history = append(history, m.attempt(backend.AttemptArchived, m.archivedAt, ""))
+	case m.outcome == "" && m.Lease != 0:
+		history = append(history, m.attempt(backend.AttemptLeased, zero, ""))
+	}
+	return history, nil
+}
+
+// attempt is the delivery of which the message is, or was last.
+func (m *message) attempt(outcome backend.AttemptOutcome, endedAt time.Time, text string) backend.Attempt {
+	return backend.Attempt{
+		Number: m.ReadCount, WorkerID: m.ConsumerWorkerID, StartedAt: m.DequeuedAt, EndedAt: endedAt, Outcome: outcome, Error: text,
+	}
+}
+
+// failed notes that the delivery ended without an archive.
+func (m *message) failed(outcome backend.AttemptOutcome, endedAt time.Time, text string) {
+	m.attempts = append(m.attempts, m.attempt(outcome, endedAt, text))
+	m.attempts = m.attempts[max(0, len(m.attempts)-backend.HistoryMost):]
 }
 
 // finish takes a message out of line for the archive or the dead letters. It

@@ -3,6 +3,7 @@ package memory
 import (
 	"container/heap"
 	"context"
+	"math/rand/v2"
 	"time"
 
 	"github.com/pgqrs/pgqrs/core/backend"
@@ -56,14 +57,71 @@ func (b *Backend) MessageRelease(ctx context.Context, p *backend.MessageReleaseP
 	defer b.leave()
 	now := b.moment(p.At)
 	return b.settle(p.QueueID, p.Deliveries, func(q *queue, m *message) {
-		m.Lease, m.ConsumerWorkerID = 0, 0
 		if p.Undelivered {
+			m.Lease, m.ConsumerWorkerID = 0, 0
 			m.ReadCount--
 			q.line.move(m, m.since)
 		} else {
-			q.line.move(m, now.Add(p.Delay))
+			q.goBack(m, backend.AttemptReleased, now, "", p.Delay)
 		}
 	}), nil
+}
+
+// goBack ends a delivery without an archive: the message is ready again delay after now.
+func (q *queue) goBack(m *message, outcome backend.AttemptOutcome, now time.Time, text string, delay time.Duration) {
+	m.failed(outcome, now, text)
+	m.Lease, m.ConsumerWorkerID = 0, 0
+	q.line.move(m, now.Add(delay))
+}
+
+// MessageFail implements backend.MessageBackend.
+func (b *Backend) MessageFail(ctx context.Context, p *backend.MessageFailParams) (*backend.MessageFailResult, error) {
+	if err := b.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer b.leave()
+	now, r := b.moment(p.At), &backend.MessageFailResult{}
+	failures := make(map[int64]*backend.Failure, len(p.Failures))
+	deliveries := make([]backend.Delivery, len(p.Failures))
+	for i := range p.Failures {
+		f := &p.Failures[i]
+		deliveries[i] = f.Delivery
+		if m := b.held(p.QueueID, f.Delivery); m != nil && failures[f.ID] == nil {
+			failures[f.ID] = f
+		}
+	}
+	r.Outcomes = b.settle(p.QueueID, deliveries, func(q *queue, m *message) {
+		f := failures[m.ID]
+		if q.worn(m, p.MaxReadCount) {
+			m.failed(backend.AttemptFailed, now, f.Error)
+			q.finish(m, backend.StateDead, now)
+			r.Dead++
+			return
+		}
+		q.goBack(m, backend.AttemptFailed, now, f.Error, q.retryDelay(m, f, p.Retry))
+	})
+	return r, nil
+}
+
+// worn says whether a message has been delivered as often as it may be.
+func (q *queue) worn(m *message, most int) bool {
+	if q.MaxReadCount != nil {
+		most = *q.MaxReadCount
+	}
+	return most > 0 && int(m.ReadCount) >= most
+}
+
+func (q *queue) retryDelay(m *message, f *backend.Failure, policy backend.RetryPolicy) time.Duration {
+	if f.Delay != backend.DelayByPolicy {
+		return f.Delay
+	}
+	if policy.Kind == "" {
+		policy = q.Retry
+	}
+	if d, told := policy.Delay(m.ReadCount, rand.Float64()); told {
+		return d
+	}
+	return f.VT
 }
 
 // MessageExtend implements backend.MessageBackend.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -106,6 +107,7 @@ func TestReadsAreBounded(t *testing.T) {
 			{"a message is found by its id", (*bench).findByID},
 			{"the views start from the sets where few are asked for", (*bench).readFromSets},
 			{"an operation reads no more than its batch", (*bench).hotPaths},
+			{"the archive is read as far as it is asked for", (*bench).readArchive},
 		} {
 			t.Run(when+"/"+c.what, func(t *testing.T) {
 				c.run(&bench{TB: t, ctx: f.ctx, c: f.c, b: f.b, queue: f.queue, another: f.another})
@@ -145,6 +147,8 @@ func (f *bench) operations() {
 	one := func(i int) []any { return []any{f.queue, []int64{lease}, []int64{ids[i]}, []int64{ids[i]}} }
 	f.wantBounded("extend", map[string]int64{"pgqrs_spans": 6}, "select pgqrs_extend_vt($1, $2, $3, $4, '1 h', true)", one(10)...)
 	f.wantBounded("release", map[string]int64{"pgqrs_spans": 6}, "select pgqrs_release($1, $2, $3, $4, false, '1 h')", one(20)...)
+	f.wantBounded("failure", map[string]int64{"pgqrs_spans": 6, "pgqrs_queues": 1, "pgqrs_attempts": 3},
+		"select pgqrs_fail($1, $2, $3, $4, array['boom'], array[null::interval], array['1 h'::interval], 5)", one(25)...)
 	f.wantBounded("delete", map[string]int64{"pgqrs_spans": 6, "pgqrs_log": 1}, "select pgqrs_delete($1, $2, $3, $4)", one(30)...)
 	f.wantBounded("archive", map[string]int64{"pgqrs_spans": 6}, "select pgqrs_archive($1, $2, $3, $4)", one(40)...)
 	f.wantBounded("archive again", map[string]int64{"pgqrs_spans": 6, "pgqrs_done": 40},
@@ -163,6 +167,42 @@ func (f *bench) findByID() {
 		if r["pgqrs_log"].seqRows > 0 || r["pgqrs_spans"].seqRows > 0 || r["pgqrs_log"].indexRows > 1 || r["pgqrs_spans"].indexRows > 1 {
 			f.Errorf("%s reads %+v", c.what, r)
 		}
+	}
+}
+
+// readArchive pages through an archive of 20,000 sets of one message, a third of them
+// dead, and of one of 5,000 in few sets.
+func (f *bench) readArchive() {
+	if ask[int64](f, "select count(*) from pgqrs_done where n = 1") < 20_000 {
+		f.exec(`with made as (
+			select pgqrs_enqueue($1, array['1'::json]) as ids from generate_series(1, 20000)
+		)
+		insert into pgqrs_done (queue_id, lease, outcome, archived_at, read_ct, vt, n, lo, hi, ids)
+		select $1, i, case i % 3 when 0 then 'dead' else 'archived' end, now() + i * interval '1 ms', 1, now(), 1, i, i, int8multirange(int8range(i, i, '[]'))
+		from made, unnest(made.ids) i`, f.another)
+	}
+	// A user's session may plan in parallel; what others read is not in our counters.
+	f.exec("set max_parallel_workers_per_gather = 0")
+	defer f.exec("reset max_parallel_workers_per_gather")
+	queries := f.b.Queries()
+	most := map[string]int64{"pgqrs_done": 4 * 52, "pgqrs_log": 0, "pgqrs_queues": 3}
+	both, dead := []string{"archived", "dead"}, []string{"dead"}
+	for what, args := range map[string][]any{
+		"a page of the archive of a queue": {f.another, both, nil, nil, nil, nil, int64(0), 50},
+		"a page of dead letters":           {f.another, dead, nil, nil, nil, nil, int64(0), 50},
+		"a later page of the archive":      {f.another, both, nil, nil, nil, ask[time.Time](f, "select now() + interval '30 s'"), int64(1) << 60, 50},
+		"a page of all queues":             {nil, dead, nil, nil, nil, nil, int64(0), 50},
+		"a page of a queue of few":         {f.queue, both, nil, nil, nil, nil, int64(0), 50},
+	} {
+		f.wantBounded(what, most, "select * from pgqrs_archive_page($1, $2, $3, $4, $5, $6, $7, $8)", args...)
+	}
+	done := ask[[]int64](f, "select array(select lo from pgqrs_done where queue_id = $1 and n = 1 order by lo limit 10)", f.another)
+	f.wantBounded("replay", map[string]int64{"pgqrs_done": 30, "pgqrs_log": 0, "pgqrs_queues": 1}, queries["ArchiveReplay"], f.another, done, nil)
+	f.wantBounded("purge of what is done", map[string]int64{"pgqrs_done": 20, "pgqrs_log": 20},
+		"select pgqrs_purge_done($1, 'infinity', 10)", f.another)
+	r := f.readsOf(queries["MessageHistory"], done[0])
+	if r["pgqrs_done"].indexRows > 2 || r["pgqrs_spans"].indexRows > 2 || r["pgqrs_log"].indexRows > 1 || r["pgqrs_log"].seqRows > 0 {
+		f.Errorf("history reads %+v", r)
 	}
 }
 

@@ -133,7 +133,7 @@ func (b *Backend) QueueDelete(ctx context.Context, p *backend.QueueDeleteParams)
 		if _, err := b.QueuePurge(ctx, &backend.QueuePurgeParams{QueueID: q.ID}); err != nil {
 			return err
 		}
-		if _, err := b.inPieces(ctx, b.sql.QueuePurgeDone, q.ID); err != nil {
+		if _, err := b.inPieces(ctx, b.sql.ArchivePurge, q.ID, nil); err != nil {
 			return err
 		}
 	}

@@ -24,6 +24,7 @@ func TestRaces(t *testing.T) {
 		{"settling", settlingRaces},
 		{"deletion", deletionRaces},
 		{"queue", queueRaces},
+		{"archive", archiveRaces},
 		{"metrics", metricsRaces},
 		{"durability", durabilityRaces},
 		{"lost answers", lostAnswerRaces},

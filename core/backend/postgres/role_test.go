@@ -120,6 +120,14 @@ func (p *troupe) work(b *postgres.Backend) map[string]func() error {
 			_, err := b.MessageRelease(ctx, &backend.MessageReleaseParams{QueueID: queue, Deliveries: one})
 			return err
 		},
+		"fail": func() error {
+			_, err := b.MessageFail(ctx, &backend.MessageFailParams{QueueID: queue, Failures: []backend.Failure{{Delivery: one[0]}}})
+			return err
+		},
+		"expire": func() error {
+			_, err := b.ArchivePurge(ctx, &backend.ArchivePurgeParams{QueueID: queue})
+			return err
+		},
 		"sleep": func() error {
 			l, err := b.ListenerOpen(ctx)
 			if err != nil {
@@ -174,7 +182,7 @@ func TestEachRoleCanDoItsWorkAndNothingElse(t *testing.T) {
 	for kind, may := range map[string][]string{
 		"producer": {"make a queue", "find a queue", "produce", "produce by SQL", "tell of messages", "be a worker"},
 		"consumer": {"make a queue", "find a queue", "tell of messages", "be a worker", "dequeue", "archive", "delete", "extend",
-			"release", "sleep", "read a message", "count messages", "read payloads", "purge"},
+			"release", "fail", "expire", "sleep", "read a message", "count messages", "read payloads", "purge"},
 		"viewer": {"find a queue", "read a message", "count messages", "read the views", "read payloads"},
 	} {
 		t.Run(kind, func(t *testing.T) {

@@ -59,6 +59,7 @@ type answer struct {
 	before   bool
 	vt       time.Time
 	detached int64 // the new lease
+	dies     bool
 }
 
 // find returns the answer that has a delivery, nil when none has. answers are
@@ -80,17 +81,26 @@ type settling struct {
 	twice  repeatable
 	noWait bool
 	sql    string
-	rest   []any
+	rest   func(piece []span) []any
 	extra  func(*answer) []any
+}
+
+// same are the same parameters for each piece.
+func same(values ...any) func([]span) []any {
+	return func([]span) []any { return values }
 }
 
 // settle runs a settling function on deliveries and returns its answers, sorted.
 func (b *Backend) settle(ctx context.Context, queueID int64, deliveries []backend.Delivery, f settling) ([]answer, error) {
-	var answers []answer
 	if len(deliveries) == 0 {
 		return nil, nil
 	}
-	for i, piece := range pieces(spansOf(deliveries)) {
+	return b.settleSpans(ctx, queueID, spansOf(deliveries), f)
+}
+
+func (b *Backend) settleSpans(ctx context.Context, queueID int64, spans []span, f settling) ([]answer, error) {
+	var answers []answer
+	for i, piece := range pieces(spans) {
 		var got []answer
 		read := func(rows pgx.Rows) error {
 			got = got[:0] // of a try that was rolled back
@@ -122,7 +132,7 @@ func (f settling) arguments(queueID int64, piece []span) []any {
 	for _, s := range piece {
 		leases, los, his = append(leases, s.lease), append(los, s.lo), append(his, s.hi)
 	}
-	return append([]any{queueID, leases, los, his}, f.rest...)
+	return append([]any{queueID, leases, los, his}, f.rest(piece)...)
 }
 
 // settleFree settles those spans whose lease no open transaction is settling.
@@ -176,7 +186,7 @@ func none(*answer) []any { return nil }
 // MessageArchive implements backend.MessageBackend.
 func (b *Backend) MessageArchive(ctx context.Context, p *backend.MessageArchiveParams) ([]backend.Outcome, error) {
 	answers, err := b.settle(ctx, p.QueueID, p.Deliveries, settling{
-		noWait: p.NoWait, sql: b.sql.MessageArchive, rest: []any{p.Again, moment(p.At)},
+		noWait: p.NoWait, sql: b.sql.MessageArchive, rest: same(p.Again, moment(p.At)),
 		extra: func(a *answer) []any { return []any{&a.before} },
 	})
 	if err != nil {
@@ -201,7 +211,7 @@ func (b *Backend) MessageArchive(ctx context.Context, p *backend.MessageArchiveP
 
 // MessageDelete implements backend.MessageBackend.
 func (b *Backend) MessageDelete(ctx context.Context, p *backend.MessageDeleteParams) ([]backend.Outcome, error) {
-	answers, err := b.settle(ctx, p.QueueID, p.Deliveries, settling{noWait: p.NoWait, sql: b.sql.MessageDelete, extra: none})
+	answers, err := b.settle(ctx, p.QueueID, p.Deliveries, settling{noWait: p.NoWait, sql: b.sql.MessageDelete, rest: same(), extra: none})
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +226,7 @@ func (b *Backend) MessageRelease(ctx context.Context, p *backend.MessageReleaseP
 		defer b.marks.of(p.QueueID).lower()
 	}
 	answers, err := b.settle(ctx, p.QueueID, p.Deliveries, settling{
-		noWait: p.NoWait, sql: b.sql.MessageRelease, rest: []any{p.Undelivered, p.Delay, moment(p.At)}, extra: none,
+		noWait: p.NoWait, sql: b.sql.MessageRelease, rest: same(p.Undelivered, p.Delay, moment(p.At)), extra: none,
 	})
 	if err != nil {
 		return nil, err
@@ -228,7 +238,7 @@ func (b *Backend) MessageRelease(ctx context.Context, p *backend.MessageReleaseP
 func (b *Backend) MessageExtend(ctx context.Context, p *backend.MessageExtendParams) ([]backend.Extension, error) {
 	keep := p.Mode == backend.ExtendKeep
 	answers, err := b.settle(ctx, p.QueueID, p.Deliveries, settling{
-		twice: repeatable(keep), noWait: p.NoWait, sql: b.sql.MessageExtend, rest: []any{p.By, keep, moment(p.At)},
+		twice: repeatable(keep), noWait: p.NoWait, sql: b.sql.MessageExtend, rest: same(p.By, keep, moment(p.At)),
 		extra: func(a *answer) []any { return []any{&a.vt} },
 	})
 	if err != nil {

@@ -50,7 +50,7 @@ func (b *Backend) MessageProduceTx(ctx context.Context, tx backend.Tx, p *backen
 // MessageDetach implements backend.TransactionBackend.
 func (b *Backend) MessageDetach(ctx context.Context, p *backend.MessageDetachParams) ([]backend.Delivery, error) {
 	answers, err := b.settle(ctx, p.QueueID, p.Deliveries, settling{
-		sql: b.sql.MessageDetach, extra: func(a *answer) []any { return []any{&a.detached} },
+		sql: b.sql.MessageDetach, rest: same(), extra: func(a *answer) []any { return []any{&a.detached} },
 	})
 	if err != nil {
 		return nil, err

@@ -112,6 +112,57 @@ create table {schema}.pgqrs_done (
     primary key (queue_id, lo, hi, id)
 ) with (autovacuum_freeze_min_age = 0);
 
+-- The archive and the dead letters by time: their newest first, and what has been kept
+-- for long enough.
+create index pgqrs_done_time on {schema}.pgqrs_done (queue_id, outcome, archived_at);
+
+-- The deliveries that were not settled by archive or delete, one row each: the handler
+-- failed (error), the holder gave the message back (released), or its lease ran out
+-- (expired). With the message's row in pgqrs_done, which tells of the last delivery, that
+-- is its history. A message that is archived at its first delivery has no row here. The
+-- primary key serves the lookup by message.
+create table {schema}.pgqrs_attempts (
+    queue_id           bigint      not null,
+    message_id         bigint      not null,
+    lease              bigint      not null,
+    attempt            integer     not null, -- read_ct of that delivery
+    consumer_worker_id bigint,
+    started_at         timestamptz not null,
+    ended_at           timestamptz not null,
+    outcome            text        not null check (outcome in ('failed', 'released', 'expired')),
+    error              text,
+    primary key (queue_id, message_id, lease)
+);
+
+-- Of a message's attempts the newest hundred are kept. It may be given back without end.
+create function {schema}.pgqrs_trim_attempts()
+returns trigger
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $body$
+begin
+    if exists (select from added n where n.attempt > 100) then
+        delete from {schema}.pgqrs_attempts a
+        where a.ctid = any (array(
+            select o.ctid from added n, lateral (
+                select k.ctid from {schema}.pgqrs_attempts k
+                where k.queue_id = n.queue_id and k.message_id = n.message_id and k.attempt <= n.attempt - 100
+                offset 0
+            ) o
+            where n.attempt > 100));
+    end if;
+    return null;
+end
+$body$;
+
+create trigger pgqrs_attempts_trim
+    after insert on {schema}.pgqrs_attempts
+    referencing new table as added
+    for each statement execute function {schema}.pgqrs_trim_attempts();
+
 -- What was done with the messages of a queue, for counters that need not count the
 -- messages (docs/adr/0041-counters.md). Each call that produces, settles, or removes
 -- what is done writes one row to pgqrs_tally, which has no index and is never updated,

@@ -66,6 +66,8 @@ declare
     -- A row that we have locked stays where it is until we write it, so its
     -- ctid is enough to find it again, and needs no index.
     dead_at  tid[] := '{}'; -- delivered too often
+    lapsed_at  tid[] := '{}'; -- of a lease that ran out, and which of its messages are taken now
+    lapsed_ids int8multirange[] := '{}';
     whole_at tid[] := '{}'; -- leased in place
     cut_at   tid[] := '{}'; -- leased in part: the part is taken off the front
     cut_ids  int8multirange[] := '{}';
@@ -108,6 +110,10 @@ begin
         first_vt := coalesce(first_vt, span.vt);
         if max_read_ct > 0 and span.read_ct >= max_read_ct then
             dead_at := dead_at || span.place;
+            if span.lease <> 0 then
+                lapsed_at := lapsed_at || span.place;
+                lapsed_ids := lapsed_ids || span.ids;
+            end if;
             last_vt := null;
             exit when cardinality(dead_at) >= 100; -- bounds the call; the caller comes again
             continue;
@@ -142,6 +148,10 @@ begin
             got := got + take;
             continue;
         end if;
+        if suspect then
+            lapsed_at := lapsed_at || span.place;
+            lapsed_ids := lapsed_ids || part;
+        end if;
         last_vt := null;
         part_ids := part_ids || part;
         part_vt := part_vt || span.vt;
@@ -155,6 +165,15 @@ begin
     -- have run out before it begins.
     taken_at := coalesce(at, clock_timestamp());
     until := taken_at + lease_for;
+    if lapsed_at <> '{}' then
+        insert into {schema}.pgqrs_attempts (queue_id, message_id, lease, attempt, consumer_worker_id, started_at, ended_at, outcome)
+        select queue, m.id, s.lease, s.read_ct, s.consumer_worker_id, s.dequeued_at, s.vt, 'expired'
+        from unnest(lapsed_at, lapsed_ids) u(place, ids)
+        join {schema}.pgqrs_spans s on s.ctid = u.place
+        cross join unnest(u.ids) r
+        cross join generate_series(lower(r), upper(r) - 1) m(id)
+        on conflict do nothing; -- a row too few in a history must not stop a queue
+    end if;
     if dead_at <> '{}' then
         with gone as (
             delete from {schema}.pgqrs_spans s where s.ctid = any(dead_at) returning s.*

@@ -143,13 +143,44 @@ begin
         return query
             select d.lease, lower(r), upper(r) - 1, true
             from unnest(leases, los, his) u(lease, lo, hi), lateral (
-                select d.lease, d.ids
+                select d.lease, d.outcome, d.ids
                 from {schema}.pgqrs_done d
-                where d.queue_id = queue and d.lo > u.lo - 4096 and d.lo <= u.hi and d.hi >= u.lo
-                  and d.lease = u.lease and d.outcome = 'archived'
+                where d.queue_id = queue and d.lo > u.lo - 4096 and d.lo <= u.hi and d.hi >= u.lo and d.lease = u.lease
                 offset 0
-            ) d, unnest(d.ids * int8multirange(int8range(u.lo, u.hi, '[]'))) r;
+            ) d, unnest(d.ids * int8multirange(int8range(u.lo, u.hi, '[]'))) r
+            where d.outcome = 'archived'; -- out here: not by the index of times
     end if;
+end
+$body$;
+
+-- Deletes messages of a queue that are in no set any more: their log rows, and their
+-- attempts. To be called with the ids that removed sets returned, and no others. One
+-- index walk per range, and then the rows by their ctid: as a join the planner would
+-- read far more. Rows of the log never move.
+create function {schema}.pgqrs_erase(queue bigint, of_ids int8multirange[])
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan
+as $body$
+begin
+    delete from {schema}.pgqrs_log l
+    where l.ctid = any (array(
+        select m.ctid from unnest(of_ids) u(ids), unnest(u.ids) r, lateral (
+            select k.ctid from {schema}.pgqrs_log k
+            where k.id >= lower(r) and k.id < upper(r) and k.queue_id = queue
+            offset 0
+        ) m));
+    delete from {schema}.pgqrs_attempts a
+    where a.ctid = any (array(
+        select m.ctid from unnest(of_ids) u(ids), unnest(u.ids) r, lateral (
+            select k.ctid from {schema}.pgqrs_attempts k
+            where k.queue_id = queue and k.message_id >= lower(r) and k.message_id < upper(r)
+            offset 0
+        ) m));
 end
 $body$;
 
@@ -164,25 +195,24 @@ set enable_seqscan = off
 set enable_bitmapscan = off
 set plan_cache_mode = force_generic_plan
 as $body$
+declare
+    ids     int8multirange;
+    gone    int8multirange[] := '{}';
+    removed bigint := 0;
 begin
-    return query
-        with taken as materialized (
-            select t.lease, r from {schema}.pgqrs_take(queue, leases, los, his) t, unnest(t.ids) r
-        ), gone as (
-            -- One index walk per range, and then the rows by their ctid: as a join
-            -- the planner would read far more of the log. Its rows never move.
-            delete from {schema}.pgqrs_log l
-            where l.ctid = any (array(
-                select m.ctid from taken t, lateral (
-                    select k.ctid from {schema}.pgqrs_log k
-                    where k.id >= lower(t.r) and k.id < upper(t.r) and k.queue_id = queue
-                    offset 0
-                ) m))
-        ), counted as (
-            insert into {schema}.pgqrs_tally (queue_id, at, acked)
-            select queue, clock_timestamp(), sum(upper(t.r) - lower(t.r)) from taken t having count(t) > 0
-        )
-        select t.lease, lower(t.r), upper(t.r) - 1 from taken t;
+    for of_lease, ids in
+        select t.lease, t.ids from {schema}.pgqrs_take(queue, leases, los, his) t
+    loop
+        gone := gone || ids;
+        for from_id, to_id in select lower(r), upper(r) - 1 from unnest(ids) r loop
+            removed := removed + to_id - from_id + 1;
+            return next;
+        end loop;
+    end loop;
+    if removed > 0 then
+        perform {schema}.pgqrs_erase(queue, gone);
+        insert into {schema}.pgqrs_tally (queue_id, at, acked) values (queue, clock_timestamp(), removed);
+    end if;
 end
 $body$;
 
@@ -218,7 +248,7 @@ $body$;
 
 -- Makes deliveries ready again, `delay` from now. With undelivered nothing of
 -- them reached the application: read_ct goes back by one, and they take their
--- old place in line. lease becomes 0: nobody holds them.
+-- old place in line; otherwise they were an attempt. lease becomes 0: nobody holds them.
 create function {schema}.pgqrs_release(
     queue bigint, leases bigint[], los bigint[], his bigint[], undelivered boolean, delay interval,
     at timestamptz default null)
@@ -233,14 +263,93 @@ as $body$
 begin
     return query
         with taken as materialized (
-            select t.*, case when undelivered then t.since else coalesce(at, clock_timestamp()) + delay end as due
+            select t.*, coalesce(at, clock_timestamp()) as now
             from {schema}.pgqrs_take(queue, leases, los, his) t
         ), put as (
             insert into {schema}.pgqrs_spans (queue_id, lease, vt, since, read_ct, n, lo, hi, ids)
-            select queue, 0, t.due, t.due, t.read_ct - undelivered::integer, t.n, t.lo, t.hi, t.ids
-            from taken t
+            select queue, 0, d.due, d.due, t.read_ct - undelivered::integer, t.n, t.lo, t.hi, t.ids
+            from taken t, lateral (select case when undelivered then t.since else t.now + delay end) d(due)
+        ), noted as (
+            insert into {schema}.pgqrs_attempts (queue_id, message_id, lease, attempt, consumer_worker_id, started_at, ended_at, outcome)
+            select queue, m.id, t.lease, t.read_ct, t.consumer_worker_id, t.dequeued_at, t.now, 'released'
+            from taken t, unnest(t.ids) r, generate_series(lower(r), upper(r) - 1) m(id)
+            where not undelivered
+            on conflict do nothing
         )
         select t.lease, lower(r), upper(r) - 1 from taken t, unnest(t.ids) r;
+end
+$body$;
+
+-- How long after its failure a message comes again: by the policy of its queue, or of
+-- whoever failed; null where there is none. read_ct is 1 after the first delivery.
+create function {schema}.pgqrs_retry_delay(kind text, base interval, most interval, jitter float8, read_ct integer)
+returns interval
+language sql volatile
+set search_path = pg_catalog, pg_temp
+as $body$
+    select make_interval(secs => case kind
+        when 'fixed' then extract(epoch from base)::float8
+        when 'exponential' then least(extract(epoch from most)::float8, extract(epoch from base)::float8 * 2.0 ^ least(read_ct - 1, 60))
+    end * (1 - jitter * random()))
+$body$;
+
+-- Ends deliveries as failed: each message is ready again after its delay or, where this
+-- was the last delivery that it may have, dead. The delay is delays[i]; where that is
+-- null it is by the retry policy of the arguments or, without one, of the queue; and
+-- vts[i] where there is none. los and his name one message each, errors[i] is what went
+-- wrong. The queue's own max_read_ct comes before the argument (0: no limit).
+create function {schema}.pgqrs_fail(
+    queue bigint, leases bigint[], los bigint[], his bigint[], errors text[], delays interval[], vts interval[],
+    max_read_ct integer, kind text default null, base interval default '0', most interval default '0',
+    jitter float8 default 0, at timestamptz default null)
+returns table (of_lease bigint, from_id bigint, to_id bigint, dies boolean)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+as $body$
+begin
+    select coalesce(kind, q.retry_kind), case when kind is null then q.retry_base else base end,
+           case when kind is null then q.retry_max else most end, case when kind is null then q.retry_jitter else jitter end,
+           coalesce(q.max_read_ct, pgqrs_fail.max_read_ct)
+    into kind, base, most, jitter, max_read_ct
+    from {schema}.pgqrs_queues q where q.id = queue;
+    return query
+        with taken as materialized (
+            select t.* from {schema}.pgqrs_take(queue, leases, los, his) t
+        ), clock as materialized ( -- behind the locks
+            select coalesce(at, clock_timestamp()) as now from taken limit 1
+        ), asked as (
+            select distinct on (u.lease, u.id) * from unnest(leases, los, errors, delays, vts) u(lease, id, error, delay, vt)
+        ), failed as materialized (
+            select t.lease, m.id, t.read_ct, t.consumer_worker_id, t.dequeued_at, t.vt, c.now, u.error,
+                   max_read_ct > 0 and t.read_ct >= max_read_ct as dies,
+                   c.now + coalesce(u.delay, {schema}.pgqrs_retry_delay(kind, base, most, jitter, t.read_ct), u.vt) as due
+            from clock c cross join taken t cross join unnest(t.ids) r
+            cross join generate_series(lower(r), upper(r) - 1) m(id)
+            join asked u on u.lease = t.lease and u.id = m.id
+        ), noted as (
+            insert into {schema}.pgqrs_attempts (queue_id, message_id, lease, attempt, consumer_worker_id, started_at, ended_at, outcome, error)
+            select queue, f.id, f.lease, f.read_ct, f.consumer_worker_id, f.dequeued_at, f.now, 'failed', nullif(f.error, '')
+            from failed f
+            on conflict do nothing
+        ), put as (
+            insert into {schema}.pgqrs_spans (queue_id, lease, vt, since, read_ct, n, lo, hi, ids)
+            select queue, 0, g.due, g.due, g.read_ct, p.n, p.lo, p.hi, p.ids
+            from (select f.due, f.read_ct, array_agg(f.id order by f.id) as ids from failed f where not f.dies group by f.due, f.read_ct) g,
+                 {schema}.pgqrs_pack(g.ids) p
+        ), ended as (
+            insert into {schema}.pgqrs_done (queue_id, lease, outcome, archived_at, dequeued_at, consumer_worker_id, read_ct, vt, n, lo, hi, ids)
+            select queue, g.lease, 'dead', g.now, g.dequeued_at, g.consumer_worker_id, g.read_ct, g.vt, p.n, p.lo, p.hi, p.ids
+            from (select f.lease, f.now, f.dequeued_at, f.consumer_worker_id, f.read_ct, f.vt, array_agg(f.id order by f.id) as ids
+                  from failed f where f.dies group by 1, 2, 3, 4, 5, 6) g,
+                 {schema}.pgqrs_pack(g.ids) p
+        ), counted as (
+            insert into {schema}.pgqrs_tally (queue_id, at, dead)
+            select queue, min(f.now), count(*) from failed f where f.dies having count(*) > 0
+        )
+        select f.lease, f.id, f.id, f.dies from failed f;
 end
 $body$;
 
@@ -317,6 +426,7 @@ set plan_cache_mode = force_generic_plan
 as $body$
 declare
     removed bigint;
+    gone    int8multirange[];
     newer   bigint; -- rows that were locked and are not at the place that the snapshot knew
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
@@ -334,17 +444,12 @@ begin
             -- before the next statement; then it is still locked.
             delete from {schema}.pgqrs_spans s where s.ctid = any (array(select k.place from locked k))
             returning s.n, s.ids
-        ), gone as (
-            delete from {schema}.pgqrs_log l
-            where l.ctid = any (array(
-                select m.ctid from taken t, unnest(t.ids) r, lateral (
-                    select k.ctid from {schema}.pgqrs_log k
-                    where k.id >= lower(r) and k.id < upper(r) and k.queue_id = queue
-                    offset 0
-                ) m))
         )
-        select coalesce(sum(t.n), 0), (select count(*) from locked) into removed, newer from taken t;
-        exit when removed > 0;
+        select coalesce(sum(t.n), 0), array_agg(t.ids), (select count(*) from locked) into removed, gone, newer from taken t;
+        if removed > 0 then
+            perform {schema}.pgqrs_erase(queue, gone);
+            exit;
+        end if;
         continue when newer > 0; -- while we hold what changed, we must not wait
         exit when not exists (
             select from {schema}.pgqrs_spans s where s.queue_id = queue and s.lo <= upto);

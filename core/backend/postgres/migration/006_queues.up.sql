@@ -1,8 +1,10 @@
 -- Deleting a queue.
 
--- Deletes up to `most` sets of archived or dead messages of a queue, and returns how
--- many messages that were. Passes over the sets that another session deletes.
-create function {schema}.pgqrs_purge_done(queue bigint, most integer default 1000)
+-- Deletes up to `most` sets of messages of a queue that were archived, or became dead,
+-- up to a moment, and returns how many messages that were. Passes over the sets that
+-- another session works on. The queue cannot be deleted meanwhile: so no set comes back
+-- behind its back, when this is rolled back.
+create function {schema}.pgqrs_purge_done(queue bigint, upto timestamptz default 'infinity', most integer default 1000)
 returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -12,32 +14,27 @@ set enable_bitmapscan = off
 set plan_cache_mode = force_generic_plan
 as $body$
 declare
-    removed bigint;
+    removed  bigint;
+    archived integer;
+    gone     int8multirange[];
 begin
+    perform pg_advisory_xact_lock_shared(-queue);
     with locked as materialized (
         select d.ctid as place from {schema}.pgqrs_done d
-        where d.queue_id = queue
-        order by d.lo, d.hi, d.id
+        where d.queue_id = queue and d.outcome = any ('{archived,dead}') and d.archived_at <= upto
         limit most
         for update skip locked
     ), taken as (
         delete from {schema}.pgqrs_done d where d.ctid = any (array(select k.place from locked k))
         returning d.n, d.outcome, d.ids
-    ), gone as (
-        delete from {schema}.pgqrs_log l
-        where l.ctid = any (array(
-            select m.ctid from taken t, unnest(t.ids) r, lateral (
-                select k.ctid from {schema}.pgqrs_log k
-                where k.id >= lower(r) and k.id < upper(r) and k.queue_id = queue
-                offset 0
-            ) m))
-    ), counted as (
-        insert into {schema}.pgqrs_tally (queue_id, at, archived, dead)
-        select queue, clock_timestamp(), -coalesce(sum(t.n) filter (where t.outcome = 'archived'), 0),
-               -coalesce(sum(t.n) filter (where t.outcome = 'dead'), 0)
-        from taken t having count(t) > 0
     )
-    select coalesce(sum(t.n), 0) into removed from taken t;
+    select coalesce(sum(t.n), 0), coalesce(sum(t.n) filter (where t.outcome = 'archived'), 0), array_agg(t.ids)
+    into removed, archived, gone from taken t;
+    if removed > 0 then
+        perform {schema}.pgqrs_erase(queue, gone);
+        insert into {schema}.pgqrs_tally (queue_id, at, archived, dead)
+        values (queue, clock_timestamp(), -archived, archived - removed);
+    end if;
     return removed;
 end
 $body$;
@@ -86,6 +83,7 @@ begin
     delete from {schema}.pgqrs_tally t where t.queue_id = target;
     delete from {schema}.pgqrs_totals t where t.queue_id = target;
     delete from {schema}.pgqrs_rates r where r.queue_id = target;
+    delete from {schema}.pgqrs_attempts a where a.queue_id = target;
     delete from {schema}.pgqrs_workers w where w.queue_id = target;
     delete from {schema}.pgqrs_waiting w where w.queue_id = target;
     delete from {schema}.pgqrs_queues q where q.id = target;

@@ -74,3 +74,34 @@ from (
     union all
     select n, outcome from {schema}.pgqrs_done where queue_id = $1
 ) sets
+
+-- name: message_fail
+select of_lease, from_id, to_id, dies from {schema}.pgqrs_fail($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+
+-- By primary keys: the attempts that were not archived; the delivery that was, and the one
+-- that is leased, from the sets.
+-- name: message_history
+select h.attempt, coalesce(h.worker, 0), h.started_at, h.ended_at, h.outcome, coalesce(h.error, '')
+from {schema}.pgqrs_log l cross join lateral (
+    select a.attempt, a.consumer_worker_id as worker, a.started_at, a.ended_at, a.outcome, a.error
+    from {schema}.pgqrs_attempts a
+    where a.queue_id = l.queue_id and a.message_id = l.id
+    union all
+    select d.read_ct, d.consumer_worker_id, d.dequeued_at, d.archived_at, d.outcome, null
+    from (
+        select d.* from {schema}.pgqrs_done d
+        where d.queue_id = l.queue_id and d.lo > l.id - 4096 and d.lo <= l.id and d.hi >= l.id and d.ids @> l.id
+        offset 0
+    ) d
+    where d.outcome = 'archived'
+    union all
+    select s.read_ct, s.consumer_worker_id, s.dequeued_at, null, 'leased', null
+    from (
+        select s.* from {schema}.pgqrs_spans s
+        where s.queue_id = l.queue_id and s.lo > l.id - 4096 and s.lo <= l.id and s.hi >= l.id and s.ids @> l.id
+        offset 0
+    ) s
+    where s.lease <> 0
+) h
+where l.id = $1
+order by h.started_at, h.attempt

@@ -53,10 +53,6 @@ select coalesce(max(id), 0) from {schema}.pgqrs_log
 -- name: queue_purge
 select {schema}.pgqrs_purge($1, $2)
 
--- Locks rows of pgqrs_done by its primary key, a bounded number of them.
--- name: queue_purge_done
-select {schema}.pgqrs_purge_done($1)
-
 -- The function says what it locks.
 -- name: queue_merge
 select saved, upto from {schema}.pgqrs_merge($1, coalesce($2::timestamptz, '-infinity'), $3, at => $4)

@@ -1,0 +1,59 @@
+package bridge
+
+import (
+	"context"
+
+	pgqrs "github.com/pgqrs/pgqrs/core"
+	"github.com/pgqrs/pgqrs/core/backend"
+)
+
+// attemptRecord is one delivery in the history of a message, as it crosses.
+type attemptRecord struct {
+	Attempt          int32   `json:"attempt"`
+	ConsumerWorkerID *int64  `json:"consumer_worker_id"`
+	StartedAtUs      int64   `json:"started_at_us"`
+	EndedAtUs        *int64  `json:"ended_at_us"`
+	Outcome          string  `json:"outcome"`
+	Error            *string `json:"error"`
+}
+
+func messageHistory(ctx context.Context, s *pgqrs.Store, a *messageID) ([]*attemptRecord, error) {
+	history, err := s.MessageHistory(ctx, a.MessageID)
+	return recordsOf(history, func(t *backend.Attempt) *attemptRecord {
+		return &attemptRecord{
+			Attempt: t.Number, ConsumerWorkerID: nonZero(t.WorkerID), StartedAtUs: t.StartedAt.UnixMicro(),
+			EndedAtUs: micros(t.EndedAt), Outcome: string(t.Outcome), Error: nonZero(t.Error),
+		}
+	}), err
+}
+
+// failureRecord is one delivery that failed, as it crosses.
+type failureRecord struct {
+	Lease     int64   `json:"lease"`
+	MessageID int64   `json:"message_id"`
+	Error     *string `json:"error"`
+	DelayUs   *int64  `json:"delay_us"`
+}
+
+type messageFailing struct {
+	QueueID  int64           `json:"queue_id"`
+	Failures []failureRecord `json:"failures"`
+	Retry    *retryRecord    `json:"retry"`
+}
+
+func messageFail(ctx context.Context, s *pgqrs.Store, a *messageFailing) ([]bool, error) {
+	t := pgqrs.Target{QueueID: a.QueueID, Deliveries: make([]backend.Delivery, len(a.Failures))}
+	failures := make([]pgqrs.Failure, len(a.Failures))
+	for i, f := range a.Failures {
+		if f.Lease <= 0 { // 0 would mean: by id
+			return nil, invalid("lease %d of failure %d is not positive", f.Lease, i)
+		}
+		t.Deliveries[i] = backend.Delivery{Lease: f.Lease, ID: f.MessageID}
+		failures[i] = pgqrs.Failure{Error: or(f.Error, ""), Delay: or(period(f.DelayUs), pgqrs.DelayByPolicy)}
+	}
+	var retry backend.RetryPolicy
+	if a.Retry != nil {
+		retry = a.Retry.policy()
+	}
+	return s.Fail(ctx, t, failures, retry)
+}
