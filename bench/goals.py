@@ -93,6 +93,17 @@ GOALS = [
         for subject in ("pgqrs-go", "pgqrs")
         for part, what in (("memory", "memory"), ("tables", "tables without log and archive"))
     ),
+    *(
+        Goal(
+            f"retention: {SUBJECTS[subject].label}, log and archive flat (early over late, 0.9)",
+            "retention-kept-early",
+            subject,
+            0.9,
+            "retention-kept-late",
+            subject,
+        )
+        for subject in ("pgqrs-go", "pgqrs")
+    ),
 ]
 
 _WRITES_LESS = {

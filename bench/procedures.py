@@ -214,27 +214,45 @@ def steady(turn: Turn) -> Parts:
     request = turn.request()
     turn.prepare(request)
     began = _table_bytes(turn.driver)[1]
-    looks: list[tuple[float, float]] = []
+    answer, looks = _watched(turn, request)
+    kept = (_table_bytes(turn.driver)[1] - began) / answer["messages"]
+    return [
+        ("latency", {**answer, "rate": request["rate"]}),
+        *_fifths("memory", [memory for memory, _, _ in looks]),
+        *_fifths("tables", [tables for _, tables, _ in looks]),
+        ("log", {"value": round(kept, 1)}),
+    ]
 
-    def look() -> None:
-        memory = processes.resident_bytes(turn.driver.pid)
-        looks.append((memory / 2**20, _table_bytes(turn.driver)[0] / 2**20))
 
+def retention(turn: Turn) -> Parts:
+    """The log and the archive of queues that keep nothing for long, while the driver
+    works."""
+    request = turn.request()
+    turn.prepare(request)
+    answer, looks = _watched(turn, request, b"update pgqrs_queues set retention = '30 s'")
+    return [
+        ("latency", {**answer, "rate": request["rate"]}),
+        *_fifths("kept", [kept for _, _, kept in looks]),
+    ]
+
+
+def _watched(
+    turn: Turn, request: Answer, statement: bytes = b"select 1"
+) -> tuple[Answer, list[tuple[float, float, float]]]:
+    """The driver's answer, and looks at it on its way: MiB of memory, of the tables that
+    shall stay small, and of the others. Each look begins with the statement."""
+    looks: list[tuple[float, float, float]] = []
     start = monotonic()
     turn.driver.tell({"do": "run", **request})
     while not turn.driver.answers_within(turn.scale.steady_seconds / SAMPLES):
         if monotonic() - start < turn.scale.steady_seconds:
-            look()
-    answer = turn.driver.answer()
+            turn.driver.database.execute(statement)
+            small, kept = _table_bytes(turn.driver)
+            memory = processes.resident_bytes(turn.driver.pid)
+            looks.append((memory / 2**20, small / 2**20, kept / 2**20))
     if len(looks) < 5:
         raise WorkNotDone("a steady load ended before it was looked at")
-    kept = (_table_bytes(turn.driver)[1] - began) / answer["messages"]
-    return [
-        ("latency", {**answer, "rate": request["rate"]}),
-        *_fifths("memory", [memory for memory, _ in looks]),
-        *_fifths("tables", [tables for _, tables in looks]),
-        ("log", {"value": round(kept, 1)}),
-    ]
+    return turn.driver.answer(), looks
 
 
 def _fifths(name: str, looks: list[float]) -> Parts:
@@ -259,4 +277,4 @@ def _table_bytes(driver: DriverProcess) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-PROCEDURES = {f.__name__: f for f in (plain, at_share, cost, deep, snapshot, steady)}
+PROCEDURES = {f.__name__: f for f in (plain, at_share, cost, deep, snapshot, steady, retention)}

@@ -101,6 +101,9 @@ GROUPS = {
         is_long=True,
     ),
     "steady": Group("2,000 messages a second for long", is_long=True, decimals=1),
+    "retention": Group(
+        "5,000 messages a second for long, each kept for 30 s", is_long=True, decimals=1
+    ),
     "floor": Group("What the machine can do: a second"),
 }
 
@@ -150,6 +153,7 @@ def workloads(scale: Scale) -> list[Workload]:
         *(_deep(scale, n) for n in scale.backlogs),
         _snapshot(scale),
         _steady(scale),
+        _retention(scale),
         Workload(
             "read",
             "floor",
@@ -323,6 +327,7 @@ def _snapshot(scale: Scale) -> Workload:
 
 
 STEADY_RATE = 2000
+RETENTION_RATE = 5000
 
 
 def _steady(scale: Scale) -> Workload:
@@ -342,5 +347,23 @@ def _steady(scale: Scale) -> Workload:
             "tables-early": "tables without log and archive, second fifth, MiB",
             "tables-late": "the same, last fifth",
             "log": "log and archive, bytes a message",
+        },
+    )
+
+
+def _retention(scale: Scale) -> Workload:
+    return Workload(
+        "retention",
+        "retention",
+        "",
+        "load",
+        OURS,
+        {"rate": RETENTION_RATE, "seconds": scale.steady_seconds, "every": 50},
+        procedure="retention",
+        rounds=1,
+        parts={
+            "latency": "from due to handled, ms",
+            "kept-early": "log and archive, second fifth, MiB",
+            "kept-late": "the same, last fifth",
         },
     )
