@@ -31,6 +31,20 @@ func goProduceBatch(store C.pgqrs_store, op C.uint64_t, queue *C.const_char, que
 	return c.end()
 }
 
+//export goProduceArray
+func goProduceArray(store C.pgqrs_store, op C.uint64_t, queue *C.const_char, queueLength C.size_t,
+	payloads *C.const_char, payloadsLength C.size_t, delayMicros, worker C.int64_t) (code C.int32_t) {
+	defer survive(&code)
+	var c call
+	s := c.store(store)
+	name := c.bytes("queue", queue, queueLength, bridge.MaxText)
+	text := c.bytes("payloads", payloads, payloadsLength, bridge.MaxBatch)
+	if c.refusal == nil {
+		c.refusal = s.ProduceArray(uint64(op), name, text, int64(delayMicros), int64(worker))
+	}
+	return c.end()
+}
+
 // batch reads a queue and the payloads for it.
 func (c *call) batch(store C.pgqrs_store, queue *C.const_char, queueLength C.size_t,
 	payloads *C.const_char, lengths *C.const_uint64, count C.uint64_t) (s *bridge.Store, name, text []byte, sizes []uint64) {

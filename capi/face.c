@@ -143,6 +143,14 @@ int32_t pgqrs_produce_batch(pgqrs_store store, uint64_t op, const char *queue, s
   return goProduceBatch(store, op, queue, queue_length, payloads, lengths, count, delay_us, worker);
 }
 
+int32_t pgqrs_produce_array(pgqrs_store store, uint64_t op, const char *queue, size_t queue_length,
+                            const char *payloads, size_t payloads_length, int64_t delay_us,
+                            int64_t worker) {
+  if (forked) return refuse_in_child();
+  return goProduceArray(store, op, queue, queue_length, payloads, payloads_length, delay_us,
+                        worker);
+}
+
 /* ---- in a transaction of the program's own ---- */
 
 int32_t pgqrs_admit(pgqrs_store store, uint64_t op, const char *queue, size_t queue_length,

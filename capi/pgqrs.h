@@ -303,6 +303,15 @@ int32_t pgqrs_produce_batch(pgqrs_store store, uint64_t op, const char *queue, s
                             const char *payloads, const uint64_t *lengths, uint64_t count,
                             int64_t delay_us, int64_t worker);
 
+/* As pgqrs_produce_batch, but `payloads` is the text of one JSON array: each of its
+ * elements is a payload, and keeps its text to the byte, without the white space around
+ * it. An empty array stores nothing. For programs whose JSON writer is quicker with one
+ * array than with its elements. A text that is no array is PGQRS_SERIALIZATION, with an
+ * index where that is the fault of one element. It has at most 16 GiB. */
+int32_t pgqrs_produce_array(pgqrs_store store, uint64_t op, const char *queue, size_t queue_length,
+                            const char *payloads, size_t payloads_length, int64_t delay_us,
+                            int64_t worker);
+
 /* ---- in a transaction of the program's own ---- */
 
 /*

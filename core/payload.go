@@ -118,12 +118,13 @@ func isNumberByte(c byte) bool {
 // quote, and returns where it ends.
 func checkString(p []byte, i int) (end int, what string) {
 	for {
-		j := bytes.IndexAny(p[i:], `"\`)
-		i += j
-		if p[i] == '"' {
+		switch {
+		case p[i] == '"':
 			return i + 1, ""
-		}
-		if p[i+1] != 'u' {
+		case p[i] != '\\':
+			i++
+			continue
+		case p[i+1] != 'u':
 			i += 2
 			continue
 		}

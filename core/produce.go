@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pgqrs/pgqrs/core/backend"
@@ -191,27 +192,21 @@ func (s *Store) checkProduction(p *production) error {
 	if s.isClosed() {
 		return errClosed()
 	}
-	for i, payload := range p.payloads {
-		err := s.checkPayload(payload)
-		if err == nil {
-			continue
-		}
-		var e *Error
-		if p.batch && errors.As(err, &e) {
-			e.Index = i
-			e.Message = fmt.Sprintf("payload at index %d: %s", i, e.Message)
-		}
-		return err
+	i, err := s.checkPayloads(p.payloads)
+	var e *Error
+	if p.batch && errors.As(err, &e) {
+		e.Index = i
+		e.Message = fmt.Sprintf("payload at index %d: %s", i, e.Message)
 	}
-	return nil
+	return err
 }
 
 // store carries out productions with the same options in one transaction. When
 // the server refuses it, each half is tried by itself, so that in the end a bad
 // one fails alone.
 func (s *Store) store(queue string, group []*production) {
-	var payloads [][]byte
-	for _, p := range group {
+	payloads := slices.Clip(group[0].payloads)
+	for _, p := range group[1:] {
 		payloads = append(payloads, p.payloads...)
 	}
 	ids, err := s.storePayloads(queue, payloads, group[0])

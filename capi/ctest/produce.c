@@ -95,6 +95,53 @@ static void batch_with_one_bad_payload_stores_nothing_and_names_it(void) {
   close_store(store);
 }
 
+static void array_comes_out_element_by_element(void) {
+  pgqrs_store store = open_store();
+  const char *queue = fresh_queue();
+  char text[256] = "[";
+  for (int i = 0; i < EXACT; i++) strcat(strcat(text, i ? ",\n" : ""), exact[i]);
+  strcat(text, "] ");
+  uint64_t op = fresh_op();
+  CHECK(pgqrs_produce_array(store, op, queue, strlen(queue), text, strlen(text), 0, 0) == PGQRS_OK);
+  memset(text, 'x', sizeof text); /* it was copied */
+  pgqrs_completion c = await(store, op);
+  CHECK(c.kind == PGQRS_RESULT_IDS && c.value == EXACT);
+  pgqrs_batch *batch = dequeue(store, register_consumer(store, queue), EXACT, 0);
+  CHECK(batch && batch->count == EXACT);
+  for (int i = 0; batch && i < EXACT; i++) {
+    const char *want = strcmp(exact[i], " 1 ") == 0 ? "1" : exact[i];
+    CHECK(payload_is(batch, (uint64_t)i, want), "%s", want);
+    CHECK(batch->messages[i].id == ((int64_t *)c.data)[i]);
+  }
+  pgqrs_batch_free(batch);
+  pgqrs_free(c.data);
+
+  op = fresh_op();
+  CHECK(pgqrs_produce_array(store, op, queue, strlen(queue), "[ ]", 3, 0, 0) == PGQRS_OK);
+  CHECK(expect(store, op, PGQRS_OK) == 0);
+  close_store(store);
+}
+
+static void bad_array_stores_nothing_and_says_where(void) {
+  static const struct {
+    const char *text;
+    int64_t index;
+  } bad[] = {{"", -1},      {"1", -1},      {"{}", -1},    {"[1", -1},         {"[\"]", -1},          {"[1],[2]", -1},
+             {"[1,2,]", 2}, {"[1,,2]", 1},  {"[1,{]]", 1}, {"[1,\"\\u0000\"]", 1}, {"[1,[2,NaN]]", 1}};
+  pgqrs_store store = open_store();
+  const char *queue = fresh_queue();
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    uint64_t op = fresh_op();
+    CHECK(pgqrs_produce_array(store, op, queue, strlen(queue), bad[i].text, strlen(bad[i].text), 0, 0) == PGQRS_OK);
+    pgqrs_completion c = await(store, op);
+    const pgqrs_error *e = c.data;
+    CHECK(c.status == PGQRS_SERIALIZATION && e && e->index == bad[i].index, "%s: %d", bad[i].text, c.status);
+    pgqrs_free(c.data);
+  }
+  CHECK(dequeue(store, register_consumer(store, queue), 10, 0) == NULL);
+  close_store(store);
+}
+
 static void bad_payload_fails_alone(void) {
   pgqrs_store store = open_store();
   const char *queue = fresh_queue();
@@ -137,6 +184,8 @@ int main(void) {
   RUN(payloads_come_out_to_the_byte_in_order);
   RUN(batch_comes_out_in_order);
   RUN(batch_with_one_bad_payload_stores_nothing_and_names_it);
+  RUN(array_comes_out_element_by_element);
+  RUN(bad_array_stores_nothing_and_says_where);
   RUN(bad_payload_fails_alone);
   RUN(bad_queue_names_and_delays_are_invalid);
   RUN(delayed_message_is_not_ready);

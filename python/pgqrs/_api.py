@@ -157,12 +157,13 @@ async def produce_batch(
     link = _open(store)._link
     name = _types.queue_name(queue)
     delay_us = _types.delay_us(delay_seconds)
-    texts = await _codec.encode_all(payloads)
     if tx is not None:
+        texts = await _codec.encode_all(payloads)
         return await _transaction.produce(link, tx, name, texts, delay_us, batch=True)
-    if not texts:
+    array = await _codec.encode_array(payloads)
+    if array == b"[]":
         return []
-    ids: list[int] = await link.produce(link.native.produce_batch, name, texts, delay_us, 0)
+    ids: list[int] = await link.produce(link.native.produce_array, name, array, delay_us, 0)
     return ids
 
 

@@ -83,20 +83,49 @@ def encode(payload: Any) -> bytes:
 async def encode_all(payloads: Iterable[Any]) -> list[bytes]:
     """The JSON texts of many payloads, of a generator too. An error names the
     index of the bad one."""
+    _check_iterable(payloads)
+    texts: list[bytes] = []
+    for payload in payloads:
+        texts.append(_encode_member(payload, len(texts)))
+        if not len(texts) % TURN:
+            await asyncio.sleep(0)
+    return texts
+
+
+async def encode_array(payloads: Iterable[Any]) -> bytes:
+    """The texts of encode_all() as one JSON array, which is written faster than its
+    elements one by one."""
+    _check_iterable(payloads)
+    if not (type(payloads) is list or type(payloads) is tuple):
+        # A generator may change what it gave before it gives the next.
+        return b"[" + b",".join(await encode_all(payloads)) + b"]"
+    texts: list[bytes] = []
+    begin = 0
+    while part := payloads[begin : begin + TURN]:
+        if begin:
+            await asyncio.sleep(0)
+        try:
+            texts.append(_write(part)[1:-1].encode())
+        except (ValueError, TypeError, RecursionError):
+            # To tell which one is bad; or one was nested as deeply as can be.
+            texts += [_encode_member(payload, begin + i) for i, payload in enumerate(part)]
+        begin += TURN
+    return b"[" + b",".join(texts) + b"]"
+
+
+def _check_iterable(payloads: object) -> None:
     if isinstance(payloads, str | bytes | dict) or not isinstance(payloads, Iterable):
         raise ValidationError(
             f"payloads must be an iterable of payloads, not one {type(payloads).__name__}"
         )
-    texts: list[bytes] = []
-    for index, payload in enumerate(payloads):
-        try:
-            texts.append(encode(payload))
-        except SerializationError as error:
-            text = str(error).replace("the payload", f"payload {index} of the batch", 1)
-            raise SerializationError(text, index=index) from error.__cause__
-        if not len(texts) % TURN:
-            await asyncio.sleep(0)
-    return texts
+
+
+def _encode_member(payload: Any, index: int) -> bytes:
+    try:
+        return encode(payload)
+    except SerializationError as error:
+        text = str(error).replace("the payload", f"payload {index} of the batch", 1)
+        raise SerializationError(text, index=index) from error.__cause__
 
 
 def decode(text: bytes) -> Any:

@@ -43,13 +43,14 @@ class Producer(Worker):
         in order. An error names the index of the bad payload. With tx, in the
         caller's transaction."""
         link = await self._registered()
-        texts = await _codec.encode_all(payloads)
         if tx is not None:
+            texts = await _codec.encode_all(payloads)
             return await self._in_transaction(tx, texts, 0, batch=True)
-        if not texts:
+        array = await _codec.encode_array(payloads)
+        if array == b"[]":
             return []
         ids: list[int] = await link.produce(
-            link.native.produce_batch, self._name, texts, 0, self._worker_id
+            link.native.produce_array, self._name, array, 0, self._worker_id
         )
         return ids
 

@@ -49,7 +49,18 @@ func (s *Store) Produce(number uint64, queue, payload []byte, delayMicros, worke
 
 // ProduceBatch stores the payloads, which stand one behind the other in text, in
 // one transaction.
-func (s *Store) ProduceBatch(number uint64, queue, text []byte, lengths []uint64, delayMicros, worker int64) (refusal *Refusal) {
+func (s *Store) ProduceBatch(number uint64, queue, text []byte, lengths []uint64, delayMicros, worker int64) *Refusal {
+	return s.produceAll(number, queue, delayMicros, worker, func() ([][]byte, error) { return copied(text, lengths), nil })
+}
+
+// ProduceArray stores the elements of a JSON array in one transaction.
+func (s *Store) ProduceArray(number uint64, queue, text []byte, delayMicros, worker int64) *Refusal {
+	return s.produceAll(number, queue, delayMicros, worker, func() ([][]byte, error) { return elements(bytes.Clone(text)) })
+}
+
+// produceAll stores what read returns, copies of the program's payloads; it is
+// called once there is room.
+func (s *Store) produceAll(number uint64, queue []byte, delayMicros, worker int64, read func() ([][]byte, error)) (refusal *Refusal) {
 	options, refusal := produceOptions(delayMicros, worker)
 	if refusal != nil {
 		return refusal
@@ -64,7 +75,11 @@ func (s *Store) ProduceBatch(number uint64, queue, text []byte, lengths []uint64
 	}
 	name := string(queue)
 	panicOnCommand(name)
-	payloads := copied(text, lengths)
+	payloads, err := read()
+	if err != nil {
+		s.fail(op, err)
+		return nil
+	}
 	s.core.ProduceBatchAsync(op.ctx, name, payloads, options, func(ids []int64, err error) {
 		defer s.guard()
 		var c Completion

@@ -98,7 +98,7 @@ func (s *schedule) submit(thread int, random *rand.Rand) {
 	for i := range operations {
 		number := uint64(thread*operations + i)
 		var refusal *Refusal
-		switch random.IntN(9) {
+		switch random.IntN(10) {
 		case 0, 1:
 			refusal = s.store.Produce(number, []byte("q"), []byte("1"), 0, 0)
 		case 2:
@@ -117,6 +117,8 @@ func (s *schedule) submit(thread int, random *rand.Rand) {
 		case 7:
 			refusal = s.store.Detach(number, Target{QueueID: 1, Leases: []int64{1}, IDs: []int64{1}})
 		case 8:
+			refusal = s.store.ProduceArray(number, []byte("q"), []byte([]string{"[1,2]", "[1"}[i%2]), 0, 0)
+		case 9:
 			s.store.Cancel(uint64(random.IntN(submitters * operations)))
 			continue
 		}

@@ -79,6 +79,30 @@ func TestProduceBatchSplitsTheTextByLengths(t *testing.T) {
 	}
 }
 
+func TestProduceArrayStoresTheElements(t *testing.T) {
+	p := connected(t, &fakeCore{batch: func(_ context.Context, payloads [][]byte) ([]int64, error) {
+		if len(payloads) == 2 && string(payloads[0]) == "1" && string(payloads[1]) == `"a,b"` {
+			return []int64{5, 6}, nil
+		}
+		return nil, &backend.Error{Kind: backend.ErrInvalid, Message: "other payloads", Index: 2}
+	}})
+	text := []byte(`[1, "a,b"]`)
+	accepted(t, p.store.ProduceArray(1, []byte("q"), text, 0, 0))
+	clear(text) // it was copied
+	c := p.wait(1)
+	if c.Kind != ResultIDs || c.Value != 2 {
+		t.Errorf("%+v", c)
+	}
+	p.library.discard(c)
+	accepted(t, p.store.ProduceArray(2, []byte("q"), []byte("[1"), 0, 0))
+	c = p.wait(2)
+	if c.Status != StatusSerialization || (*ErrorHeader)(c.Data).Index != -1 {
+		t.Errorf("%+v", c)
+	}
+	p.library.discard(c)
+	refused(t, p.store.ProduceArray(3, []byte("q"), []byte("[1]"), -1, 0), StatusBadArgument)
+}
+
 func TestRegisterAnswersJSON(t *testing.T) {
 	p := connected(t, &fakeCore{})
 	accepted(t, p.store.Register(1, 2, []byte("q"), []byte("host"), 80))

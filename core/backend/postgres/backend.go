@@ -132,6 +132,7 @@ func poolConfig(c Config) (*pgxpool.Config, error) {
 	// and never prepared under a name: so a pooler may give each transaction another
 	// server connection.
 	p.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	p.AfterConnect = registerPayloadArray
 	if p.ConnConfig.ConnectTimeout == 0 || p.ConnConfig.ConnectTimeout > c.ConnectTimeout {
 		p.ConnConfig.ConnectTimeout = c.ConnectTimeout
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pgqrs/pgqrs/core/backend"
@@ -67,7 +66,7 @@ func (b *Backend) enqueue(ctx context.Context, c interface {
 }, p *backend.MessageProduceParams, payloads [][]byte, ids *[]int64) error {
 	var stored []int64
 	err := c.QueryRow(ctx, b.sql.MessageProduce, b.mode.args(
-		p.QueueID, pgtype.FlatArray[[]byte](payloads), p.Delay, orNull(p.WorkerID), moment(p.At))...).Scan(&stored)
+		p.QueueID, payloadArray(payloads), p.Delay, orNull(p.WorkerID), moment(p.At))...).Scan(&stored)
 	*ids = append(*ids, stored...)
 	return err
 }

@@ -38,6 +38,7 @@ FUNCTIONS = (
     "last_error",
     "log",
     "produce",
+    "produce_array",
     "produce_batch",
     "register",
     "release",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import enum
 import json
@@ -12,7 +13,7 @@ from datetime import datetime
 import pytest
 
 import pgqrs
-from pgqrs._codec import decode, encode, encode_all
+from pgqrs._codec import TURN, decode, encode, encode_all, encode_array
 
 EXACT = [
     None,
@@ -62,23 +63,22 @@ CIRCULAR: list = []
 CIRCULAR.append(CIRCULAR)
 
 
-@pytest.mark.parametrize(
-    ("payload", "says"),
-    [
-        ({"a": math.nan}, "NaN"),
-        ([math.inf], "infinities"),
-        ("\ud800", "lone surrogate"),
-        ({"\udfff": 1}, "lone surrogate"),
-        (CIRCULAR, "contain themselves"),
-        ({1, 2}, "set"),
-        (b"bytes", "bytes"),
-        (datetime(2020, 1, 1), "datetime"),
-        (object(), "object"),
-        ({(1, 2): 3}, "keys"),
-        (10**4300, "limit"),
-    ],
-    ids=range(11),
-)
+BAD = [
+    ({"a": math.nan}, "NaN"),
+    ([math.inf], "infinities"),
+    ("\ud800", "lone surrogate"),
+    ({"\udfff": 1}, "lone surrogate"),
+    (CIRCULAR, "contain themselves"),
+    ({1, 2}, "set"),
+    (b"bytes", "bytes"),
+    (datetime(2020, 1, 1), "datetime"),
+    (object(), "object"),
+    ({(1, 2): 3}, "keys"),
+    (10**4300, "limit"),
+]
+
+
+@pytest.mark.parametrize(("payload", "says"), BAD, ids=range(len(BAD)))
 def test_what_json_cannot_hold_is_a_clear_error(payload, says):
     with pytest.raises(pgqrs.SerializationError, match="cannot be stored as JSON") as caught:
         encode(payload)
@@ -147,6 +147,13 @@ def test_threads_may_encode_the_same_objects():
     assert texts == {json.dumps(shared, separators=(",", ":")).encode()}
 
 
+def test_threads_may_encode_arrays_of_the_same_objects():
+    shared = [[Reentrant({"b": [i]}, {i})] for i in range(20)]
+    with ThreadPoolExecutor(4) as threads:
+        texts = set(threads.map(lambda _: asyncio.run(encode_array(shared)), range(100)))
+    assert texts == {json.dumps(shared, separators=(",", ":")).encode()}
+
+
 def test_without_an_encoder_in_c_the_texts_are_the_same(monkeypatch):
     monkeypatch.setattr(json.encoder, "c_make_encoder", None)
     write = pgqrs._codec._writer()
@@ -161,16 +168,72 @@ def test_what_is_nested_too_deeply_is_a_clear_error():
         encode(payload)
 
 
-async def test_the_error_of_a_batch_names_the_index():
-    with pytest.raises(pgqrs.SerializationError, match=r"payload 3 of the batch .* set") as caught:
-        await encode_all([1, 2, 3, {4}, 5])
-    assert caught.value.index == 3
+async def test_an_array_has_the_texts_of_its_elements():
+    odd = [Word("w"), Number.ONE, {Number.ONE: Word("w")}, Lazy(a=1), Reentrant({2}, CIRCULAR)]
+    same = {"a": [1]}
+    payloads = [*EXACT, *odd, same, same, [same, same]]
+    want = b"[" + b",".join(map(encode, payloads)) + b"]"
+    for form in (list, tuple, iter):
+        assert await encode_array(form(payloads)) == want
+    assert await encode_array([]) == await encode_array(()) == await encode_array(iter([])) == b"[]"
+
+
+async def test_a_long_array_gives_other_tasks_a_turn_and_keeps_its_order():
+    turns = 0
+
+    async def count():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.ensure_future(count())
+    payloads = list(range(5 * TURN + 1))
+    for batch in (payloads, tuple(payloads), iter(payloads)):
+        turns = 0
+        assert await encode_array(batch) == json.dumps(payloads, separators=(",", ":")).encode()
+        assert turns >= 5
+    counting.cancel()
+
+
+async def test_a_generator_may_give_the_same_object_again():
+    def generate():
+        payload = {}
+        for n in range(3):
+            payload["n"] = n
+            yield payload
+
+    assert await encode_array(generate()) == b'[{"n":0},{"n":1},{"n":2}]'
+
+
+async def test_a_batch_may_be_nested_as_deeply_as_its_payloads_one_by_one():
+    payload: list = []
+    with contextlib.suppress(pgqrs.SerializationError):
+        while True:
+            payload = [payload]
+            texts = await encode_all([1, payload])
+            assert await encode_array([1, payload]) == b"[" + b",".join(texts) + b"]"
+    with pytest.raises(pgqrs.SerializationError, match=r"payload 1 .* too deeply"):
+        await encode_all([1, payload])
+
+
+@pytest.mark.parametrize("form", [list, tuple, iter])
+@pytest.mark.parametrize("encode_many", [encode_all, encode_array])
+@pytest.mark.parametrize("index", [3, TURN + 3])
+async def test_the_error_of_a_batch_names_the_index(encode_many, form, index):
+    for bad, says in BAD:
+        payloads = list(range(index))
+        expected = rf"payload {index} of the batch cannot be stored as JSON: .*{says}"
+        with pytest.raises(pgqrs.SerializationError, match=expected) as caught:
+            await encode_many(form([*payloads, bad, 5, bad]))
+        assert caught.value.index == index
 
 
 @pytest.mark.parametrize("payloads", ["text", b"bytes", {"a": 1}, 5, None])
-async def test_a_single_payload_is_not_taken_for_a_batch(payloads):
+@pytest.mark.parametrize("encode_many", [encode_all, encode_array])
+async def test_a_single_payload_is_not_taken_for_a_batch(encode_many, payloads):
     with pytest.raises(pgqrs.ValidationError, match="iterable of payloads"):
-        await encode_all(payloads)
+        await encode_many(payloads)
 
 
 def test_numbers_that_other_clients_stored_are_read_like_json_reads_them():
