@@ -1,6 +1,7 @@
 package backendtest
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pgqrs/pgqrs/core/backend"
@@ -122,6 +123,31 @@ func (m *model) release(deliveries []backend.Delivery, delay time.Duration, now 
 	return m.settle(deliveries, func(x *item) {
 		x.Lease, x.VT, x.early, x.group = 0, now.Add(delay), now.Add(delay), 0
 	})
+}
+
+// fail makes dead what was delivered as often as most says, unless that is 0.
+func (m *model) fail(deliveries []backend.Delivery, most int, delay time.Duration, now time.Time) []backend.Outcome {
+	m.part(deliveries)
+	return m.settle(deliveries, func(x *item) {
+		if most > 0 && int(x.ReadCount) >= most {
+			x.state, x.archivedAt = backend.StateDead, now
+			return
+		}
+		x.Lease, x.VT, x.early, x.group = 0, now.Add(delay), now.Add(delay), 0
+	})
+}
+
+// replay makes messages ready again that are done, and returns their ids.
+func (m *model) replay(ids []int64, now time.Time) []int64 {
+	replayed := []int64{}
+	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
+		if x := m.items[id]; x != nil && x.state != "" {
+			x.state, x.archivedAt = "", time.Time{}
+			x.Lease, x.ReadCount, x.VT, x.early, x.group, x.mixed = 0, 0, now, now, 0, false
+			replayed = append(replayed, id)
+		}
+	}
+	return replayed
 }
 
 func (m *model) giveBack(deliveries []backend.Delivery) []backend.Outcome {

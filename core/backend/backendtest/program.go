@@ -31,6 +31,8 @@ var verbs = []string{
 	"pass", "pass", "pass", "pass",
 	"look",
 	"purge",
+	"fail", "fail",
+	"replay",
 }
 
 func (s step) name() string { return verbs[int(s.verb)%len(verbs)] }

@@ -90,6 +90,10 @@ func (r *runner) step(s step) error {
 		return r.delete(r.choose(s))
 	case "release":
 		return r.release(r.choose(s), pick(delays, s.c))
+	case "fail":
+		return r.fail(r.choose(s), pick(maxReads, s.a), pick(delays, s.c))
+	case "replay":
+		return r.replay(s)
 	case "giveback":
 		return r.giveBack(r.choose(s))
 	case "grow":
@@ -223,6 +227,41 @@ func (r *runner) release(d []backend.Delivery, delay time.Duration) error {
 	got, err := r.b.MessageRelease(r.ctx, &backend.MessageReleaseParams{QueueID: r.queue, Deliveries: d, Delay: delay, At: r.now})
 	r.note("release %v in %v: %v", short(d), delay, short(got))
 	return errors.Join(err, sameAnswers(d, got, r.m.release(d, delay, r.now)))
+}
+
+func (r *runner) fail(d []backend.Delivery, most int, delay time.Duration) error {
+	failures := make([]backend.Failure, len(d))
+	for i := range d {
+		failures[i] = backend.Failure{Delivery: d[i], Error: "boom", Delay: delay}
+	}
+	got, err := r.b.MessageFail(r.ctx, &backend.MessageFailParams{QueueID: r.queue, Failures: failures, MaxReadCount: most, At: r.now})
+	if err != nil {
+		return err
+	}
+	r.note("fail %v in %v, at most %d: %v, %d dead", short(d), delay, most, short(got.Outcomes), got.Dead)
+	dead := r.m.counts(r.now).Dead
+	if err := sameAnswers(d, got.Outcomes, r.m.fail(d, most, delay, r.now)); err != nil {
+		return err
+	}
+	if want := r.m.counts(r.now).Dead - dead; int64(got.Dead) != want {
+		return fmt.Errorf("%d messages are said to have died, want %d", got.Dead, want)
+	}
+	return nil
+}
+
+// replay names some of what was ever produced, done or not.
+func (r *runner) replay(s step) error {
+	var ids []int64
+	if len(r.ids) > 0 {
+		from := int(s.a) * len(r.ids) / 256
+		ids = every(r.ids[from:min(len(r.ids), from+1+int(s.b))], 1+int(s.c)%3)
+	}
+	got, err := r.b.ArchiveReplay(r.ctx, &backend.ArchiveReplayParams{QueueID: r.queue, IDs: ids, At: r.now})
+	r.note("replay %v: %v", short(ids), short(got))
+	if want := r.m.replay(ids, r.now); err == nil && !slices.Equal(got, want) {
+		err = fmt.Errorf("replayed %v, want %v", short(got), short(want))
+	}
+	return err
 }
 
 func (r *runner) giveBack(d []backend.Delivery) error {

@@ -99,7 +99,7 @@ create table {schema}.pgqrs_done (
     queue_id           bigint         not null,
     id                 bigint         generated always as identity (cache 16),
     lease              bigint         not null,
-    outcome            text           not null,
+    outcome            text collate "C" not null,
     archived_at        timestamptz    not null,
     dequeued_at        timestamptz,
     consumer_worker_id bigint,
@@ -129,7 +129,7 @@ create table {schema}.pgqrs_attempts (
     consumer_worker_id bigint,
     started_at         timestamptz not null,
     ended_at           timestamptz not null,
-    outcome            text        not null check (outcome in ('failed', 'released', 'expired')),
+    outcome            text collate "C" not null check (outcome in ('failed', 'released', 'expired')),
     error              text,
     primary key (queue_id, message_id, lease)
 );

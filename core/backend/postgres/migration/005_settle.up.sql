@@ -132,9 +132,9 @@ begin
             insert into {schema}.pgqrs_done (queue_id, lease, outcome, archived_at, dequeued_at, consumer_worker_id, read_ct, vt, n, lo, hi, ids)
             select queue, t.lease, 'archived', coalesce(at, clock_timestamp()), t.dequeued_at, t.consumer_worker_id, t.read_ct, t.vt, t.n, t.lo, t.hi, t.ids
             from taken t
-        ), counted as (
+        ), counted as ( -- a row for each span: adding up costs a small call more
             insert into {schema}.pgqrs_tally (queue_id, at, acked, archived)
-            select queue, coalesce(at, clock_timestamp()), sum(t.n), sum(t.n) from taken t having count(t) > 0
+            select queue, coalesce(at, clock_timestamp()), t.n, t.n from taken t
         )
         select t.lease, lower(r), upper(r) - 1, false from taken t, unnest(t.ids) r;
     if again then

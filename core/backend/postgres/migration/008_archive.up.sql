@@ -28,12 +28,12 @@ begin
         select i, d.queue_id, d.lease, d.vt, d.read_ct, d.dequeued_at, d.consumer_worker_id, d.outcome, d.archived_at
         from {schema}.pgqrs_queues q cross join unnest(outcomes) o(outcome) cross join lateral (
             (select e.* from {schema}.pgqrs_done e
-             where e.queue_id = q.id and e.outcome = o.outcome and e.archived_at = after_at
+             where e.queue_id = q.id and e.outcome = o.outcome collate "C" and e.archived_at = after_at
                and e.archived_at >= since and e.archived_at < upto
                and (worker is null or e.consumer_worker_id = worker))
             union all
             (select e.* from {schema}.pgqrs_done e
-             where e.queue_id = q.id and e.outcome = o.outcome
+             where e.queue_id = q.id and e.outcome = o.outcome collate "C"
                and e.archived_at >= since and e.archived_at < least(upto, coalesce(after_at, 'infinity'))
                and (worker is null or e.consumer_worker_id = worker)
              order by e.archived_at desc
