@@ -165,7 +165,7 @@ create trigger pgqrs_attempts_trim
 
 -- What was done with the messages of a queue, for counters that need not count the
 -- messages (docs/adr/0041-counters.md). Each call that produces, settles, or removes
--- what is done writes one row to pgqrs_tally, which has no index and is never updated,
+-- what is done writes a row to pgqrs_tally, which has no index and is never updated,
 -- so that it costs next to nothing and no call waits for another. pgqrs_fold adds the
 -- rows up into pgqrs_totals and pgqrs_rates, and deletes them. So the counters are
 -- totals and tally together, at any moment, and a transaction that commits late is
