@@ -40,5 +40,10 @@ from (
                      'body ' || md5(regexp_replace(replace(p.prosrc, $name${schema}.$name$, ''), '[$]name_*[$]', '', 'g')))
     from pg_proc p
     where p.pronamespace = (select oid from pg_namespace where nspname = $1) and p.proname like 'pgqrs\_%'
+    union all
+    select 5, r.relname || ' ' || g.tgname, 0, format('trigger %s of %s', g.tgname, r.relname),
+           pg_get_triggerdef(g.oid) || case g.tgenabled when 'O' then '' else ' (disabled)' end
+    from pg_trigger g join pg_class r on r.oid = g.tgrelid
+    where r.relnamespace = (select oid from pg_namespace where nspname = $1) and r.relname like 'pgqrs\_%' and not g.tgisinternal
 ) lines
 order by part, name collate "C", position, what collate "C"
