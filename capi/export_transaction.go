@@ -5,12 +5,12 @@ import "C"
 
 //export goAdmit
 func goAdmit(store C.pgqrs_store, op C.uint64_t, queue *C.const_char, queueLength C.size_t,
-	payloads *C.const_char, lengths *C.const_uint64, count C.uint64_t, batch C.int32_t, delayMicros C.int64_t) (code C.int32_t) {
+	payloads *C.const_char, lengths *C.const_uint64, count C.uint64_t, batch C.int32_t, delayMicros, worker C.int64_t) (code C.int32_t) {
 	defer survive(&code)
 	var c call
 	s, name, text, sizes := c.batch(store, queue, queueLength, payloads, lengths, count)
 	if c.refusal == nil {
-		c.refusal = s.Admit(uint64(op), name, text, sizes, int32(batch), int64(delayMicros))
+		c.refusal = s.Admit(uint64(op), name, text, sizes, int32(batch), int64(delayMicros), int64(worker))
 	}
 	return c.end()
 }

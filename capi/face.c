@@ -155,9 +155,9 @@ int32_t pgqrs_produce_array(pgqrs_store store, uint64_t op, const char *queue, s
 
 int32_t pgqrs_admit(pgqrs_store store, uint64_t op, const char *queue, size_t queue_length,
                     const char *payloads, const uint64_t *lengths, uint64_t count, int32_t batch,
-                    int64_t delay_us) {
+                    int64_t delay_us, int64_t worker) {
   if (forked) return refuse_in_child();
-  return goAdmit(store, op, queue, queue_length, payloads, lengths, count, batch, delay_us);
+  return goAdmit(store, op, queue, queue_length, payloads, lengths, count, batch, delay_us, worker);
 }
 
 int32_t pgqrs_detach(pgqrs_store store, uint64_t op, int64_t queue_id, int64_t worker,

@@ -51,6 +51,7 @@ var _ = []struct{}{
 	[1]struct{}{}[unsafe.Offsetof(C.pgqrs_consume_options{}.max_lease_us)-unsafe.Offsetof(bridge.ConsumeOptions{}.MaxLeaseMicros)],
 	[1]struct{}{}[unsafe.Offsetof(C.pgqrs_consume_options{}.until_empty)-unsafe.Offsetof(bridge.ConsumeOptions{}.UntilEmpty)],
 	[1]struct{}{}[unsafe.Offsetof(C.pgqrs_consume_options{}.reserved)-unsafe.Offsetof(bridge.ConsumeOptions{}.Reserved)],
+	[1]struct{}{}[unsafe.Offsetof(C.pgqrs_consume_options{}.worker)-unsafe.Offsetof(bridge.ConsumeOptions{}.Worker)],
 	[1]struct{}{}[unsafe.Offsetof(C.pgqrs_batch{}.delivered)-unsafe.Offsetof(pgqrs.BatchControl{}.Delivered)],
 	[1]struct{}{}[unsafe.Offsetof(C.pgqrs_batch{}.vt_us)-unsafe.Offsetof(pgqrs.BatchControl{}.VTMicros)],
 	[1]struct{}{}[unsafe.Offsetof(C.pgqrs_batch{}.deliver_by_ns)-unsafe.Offsetof(pgqrs.BatchControl{}.DeliverByNanos)],

@@ -324,12 +324,12 @@ int32_t pgqrs_produce_array(pgqrs_store store, uint64_t op, const char *queue, s
  */
 
 /* Checks what pgqrs_produce_batch checks, with the same errors (batch 1), or what
- * pgqrs_produce checks (batch 0), and makes the queue when it is missing; stores
- * nothing. PGQRS_RESULT_JSON: {"schema": "public", "identity": "…", "make_queue": true}:
+ * pgqrs_produce checks (batch 0), the state of the worker included, and makes the
+ * queue when it is missing; stores nothing. PGQRS_RESULT_JSON: {"schema": "public", "identity": "…", "make_queue": true}:
  * where pgqrs_produce_tx is, in SQL, and its first and its last argument. */
 int32_t pgqrs_admit(pgqrs_store store, uint64_t op, const char *queue, size_t queue_length,
                     const char *payloads, const uint64_t *lengths, uint64_t count, int32_t batch,
-                    int64_t delay_us);
+                    int64_t delay_us, int64_t worker);
 
 /* Gives deliveries, which are named as for pgqrs_archive, a lease that they share
  * with no others, so that settling them in a transaction that stays open keeps
@@ -383,6 +383,7 @@ typedef struct pgqrs_consume_options {
   int64_t max_lease_us;    /* keep_delivered ends that long after delivery; 0: default */
   uint32_t until_empty;    /* 1: the stream ends when the queue is empty */
   uint32_t reserved;       /* 0 */
+  int64_t worker;          /* a registered consumer of that queue; 0: one of the store's own */
 } pgqrs_consume_options;
 
 /*

@@ -38,6 +38,13 @@ func Dequeue() *DequeueBuilder {
 // From names the queue.
 func (b *DequeueBuilder) From(queue string) *DequeueBuilder { b.queue = queue; return b }
 
+// Worker makes the loop lease to a consumer of the same store, from its queue:
+// Interrupt, Suspend and Shutdown of that one are about the loop, too.
+func (b *DequeueBuilder) Worker(c *Consumer) *DequeueBuilder {
+	b.queue, b.options.WorkerID = c.queue, c.WorkerID()
+	return b
+}
+
 // Handle sets the handler.
 func (b *DequeueBuilder) Handle(h Handler) *DequeueBuilder { b.handler = h; return b }
 
@@ -137,7 +144,7 @@ func (l *consumeLoop) run(ctx context.Context) error {
 			case <-ctx.Done():
 				return nil
 			case <-l.stream.ended:
-				return nil
+				return l.stream.err
 			}
 			if ctx.Err() != nil { // select takes either when both are ready
 				return nil

@@ -111,7 +111,7 @@ func (s *Store) DeleteQueue(ctx context.Context, name string, force bool) error 
 		return struct{}{}, s.backend.QueueDelete(ctx, &backend.QueueDeleteParams{Name: name, Force: force})
 	})
 	if errors.Is(err, ErrQueueNotEmpty) {
-		return backend.Errorf(ErrQueueNotEmpty, "the queue %q has messages, live, archived or dead: use force=True to delete them with it", name)
+		return backend.Errorf(ErrQueueNotEmpty, "the queue %q has messages, live, archived or dead, and is deleted with them only by force", name)
 	}
 	if err == nil {
 		s.queues.forget(name)

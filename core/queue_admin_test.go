@@ -56,7 +56,7 @@ func TestAQueueWithMessagesIsDeletedByForceAlone(t *testing.T) {
 		s := p.connect(t)
 		p.produce(t, "tasks", 1)
 		err := s.DeleteQueue(t.Context(), "tasks", false)
-		if !errors.Is(err, pgqrs.ErrQueueNotEmpty) || !strings.Contains(err.Error(), `"tasks"`) || !strings.Contains(err.Error(), "force=True") {
+		if !errors.Is(err, pgqrs.ErrQueueNotEmpty) || !strings.Contains(err.Error(), `"tasks"`) || !strings.Contains(err.Error(), "only by force") {
 			t.Error(err)
 		}
 		if err := s.DeleteQueue(t.Context(), "tasks", true); err != nil {

@@ -24,6 +24,10 @@ type StreamOptions struct {
 	// at most MaxLease after delivery (0: Config.MaxLease).
 	KeepDelivered bool
 	MaxLease      time.Duration
+	// WorkerID is the consumer, registered by the same store, to which the stream leases;
+	// what it delivers can be settled by id through that one alone. 0: a worker of the
+	// store's own, which all its streams of a queue share.
+	WorkerID int64
 	// UntilEmpty ends the stream when no message is ready, all that it fetched is
 	// delivered and, with KeepDelivered, settled.
 	UntilEmpty bool
@@ -44,7 +48,7 @@ type Stream struct {
 
 	mu       sync.Mutex
 	isEnded  bool
-	err      error  // why it ended; nil: normally
+	err      error  // why it ended; nil: normally. It stays once ended is closed.
 	hears    int64  // the queue whose wake-ups it hears; 0: none yet
 	deafen   func() // ends that
 	live     map[*Batch]struct{}
@@ -78,6 +82,9 @@ func (s *Store) OpenStream(queue string, o StreamOptions) (*Stream, error) {
 	}
 	if err := validateFetch(o.BatchSize, o.VT); err != nil {
 		return nil, err
+	}
+	if o.WorkerID != 0 && !s.workers.has(o.WorkerID) && !s.isClosed() {
+		return nil, backend.Errorf(ErrWorkerNotFound, "worker %d is not registered by this store", o.WorkerID)
 	}
 	st := &Stream{
 		store: s, queue: queue, options: o, live: make(map[*Batch]struct{}),
@@ -211,7 +218,12 @@ func (st *Stream) fetch(f *fetch) {
 func (st *Stream) lessee(q *backend.Queue) (worker int64, may bool, err error) {
 	s := st.store
 	for {
-		if worker, err = s.workers.ofStream(s.ctx, s, q); err != nil {
+		if worker = st.options.WorkerID; worker == 0 {
+			worker, err = s.workers.ofStream(s.ctx, s, q)
+		} else if s.ledger.queueOf(worker) != q.ID {
+			err = backend.Errorf(ErrWorkerNotFound, "worker %d is not one of the queue %q", worker, q.Name)
+		}
+		if err != nil {
 			return 0, false, err
 		}
 		st.worker.Store(worker)

@@ -98,13 +98,11 @@ func (s *Store) Admit(ctx context.Context, queue string, payloads [][]byte, o Pr
 	if err := s.checkTransactions(); err != nil {
 		return nil, err
 	}
-	if err := o.validate(); err != nil {
+	p := &production{ctx: ctx, payloads: payloads, options: o, batch: batch}
+	if err := s.checkCall(p, queue); err != nil {
 		return nil, err
 	}
-	if err := validateQueueName(queue); err != nil {
-		return nil, err
-	}
-	if err := s.checkProduction(&production{ctx: ctx, payloads: payloads, batch: batch}); err != nil {
+	if err := s.checkProduction(p); err != nil {
 		return nil, err
 	}
 	admission := &Admission{Identity: s.backend.Identity(), Schema: s.config.Schema, MakeQueue: s.config.AutoCreateQueues}

@@ -369,3 +369,26 @@ func TestListenersHearOfATransactionWhenItCommits(t *testing.T) {
 	for range arrived {
 	}
 }
+
+func TestASuspendedProducerIsNotAdmitted(t *testing.T) {
+	p := onPostgres(t)
+	s := p.connect(t)
+	producer, err := s.Producer(t.Context(), "tasks")
+	must(t, err)
+	must(t, producer.Suspend(t.Context()))
+	o := pgqrs.ProduceOptions{WorkerID: producer.WorkerID()}
+	tx := begin(t, p)
+	for what, err := range map[string]error{
+		"Admit":     errorOf(s.Admit(t.Context(), "tasks", [][]byte{[]byte("1")}, o, true)),
+		"EnqueueTx": errorOf(producer.EnqueueTx(t.Context(), tx, 1)),
+	} {
+		if !errors.Is(err, pgqrs.ErrStateTransition) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	must(t, producer.Resume(t.Context()))
+	if _, err := producer.EnqueueTx(t.Context(), tx, 1); err != nil {
+		t.Error(err)
+	}
+	commit(t, tx)
+}

@@ -202,6 +202,43 @@ func TestAStreamFollowsWhatOthersDoToItsWorker(t *testing.T) {
 	})
 }
 
+// A loop that is given a consumer leases to it, and ends with it.
+func TestALoopLeasesToTheConsumerThatItIsGiven(t *testing.T) {
+	onEach(t, func(t *testing.T, p *place) {
+		s, other := p.connect(t), p.elsewhere(t)
+		c := newConsumer(t, s, "tasks")
+		p.produce(t, "tasks", 1)
+		handled, held := make(chan *pgqrs.Message), make(chan struct{})
+		loop := pgqrs.Dequeue().Worker(c).Handle(func(_ context.Context, m *pgqrs.Message) error {
+			handled <- m
+			<-held
+			return nil
+		})
+		ended := make(chan error, 1)
+		go func() { ended <- loop.Execute(t.Context(), s) }()
+		m := receive(t, "a message", handled)
+		if m.ConsumerWorkerID != c.WorkerID() || p.record(t, m.ID).ConsumerWorkerID != c.WorkerID() {
+			t.Errorf("it is leased to %d, not %d", m.ConsumerWorkerID, c.WorkerID())
+		}
+		wantStatus(t, s, c.WorkerID(), backend.WorkerPolling)
+		answers(t, "by another", false)(newConsumer(t, s, "tasks").Archive(t.Context(), m.ID))
+		answers(t, "by id", true)(c.Archive(t.Context(), m.ID))
+		close(held)
+		must(t, c.Interrupt(t.Context()))
+		if err := receive(t, "the end", ended); !errors.Is(err, pgqrs.ErrStateTransition) {
+			t.Error(err)
+		}
+		awaitStatus(t, s, c.WorkerID(), backend.WorkerSuspended)
+		if err := loop.Execute(t.Context(), other); !errors.Is(err, pgqrs.ErrWorkerNotFound) {
+			t.Errorf("a consumer of another store: %v", err)
+		}
+		st := openStream(t, s, "others", pgqrs.StreamOptions{WorkerID: c.WorkerID()})
+		if _, err := st.Next(t.Context()); !errors.Is(err, pgqrs.ErrWorkerNotFound) {
+			t.Errorf("a consumer of another queue: %v", err)
+		}
+	})
+}
+
 func TestAWorkerRestsWhenItsLastStreamHasEnded(t *testing.T) {
 	onEach(t, func(t *testing.T, p *place) {
 		s := p.connect(t)

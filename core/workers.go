@@ -3,6 +3,7 @@ package pgqrs
 import (
 	"context"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/pgqrs/pgqrs/core/backend"
@@ -65,6 +66,13 @@ func (ws *workers) ofStream(ctx context.Context, s *Store, q *backend.Queue) (in
 		return 0, err
 	}
 	return w.ID, nil
+}
+
+// has says whether this store has registered a worker, be its row gone or not.
+func (ws *workers) has(id int64) bool {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	return slices.Contains(ws.all, id)
 }
 
 // status is the state of a worker of this store as far as we know, which is as of

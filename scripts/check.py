@@ -4,7 +4,8 @@
 
 Links between the documents lead somewhere; a decision that a comment cites
 exists, and no two have one number; the version of the header is in the
-changelog; what docs/guarantees.md promises is shown by a test or an invariant that exists;
+changelog; what docs/guarantees.md and docs/migrating.md promise is shown by a test or an
+invariant that exists;
 the files that git knows are clean text.
 """
 
@@ -20,6 +21,10 @@ PROJECT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
 DECISION = re.compile(r"docs/adr/\d{4}[-\w]*(?:\.md)?")
 GUARANTEES = PROJECT / "docs/guarantees.md"
+MIGRATING = PROJECT / "docs/migrating.md"
+# Where the promises of a page that are not kept are explained, and the headings there.
+DIFFERS = re.compile(r"\[differs\]\(#([\w-]+)\)")
+HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 # A name that could be a test's or an invariant's, and where such names are defined.
 PROOF = re.compile(r"`((?:Test|test_)\w+|[a-z]+(?:_[a-z]+)+|[a-z]+(?:[A-Z][a-z]*)+|fifo)`")
 PROVED = re.compile(
@@ -103,6 +108,34 @@ def problems_of_guarantees() -> list[str]:
     return found
 
 
+def problems_of_promises() -> list[str]:
+    """Promises of the original's pages that nothing shows, and that differ nowhere; and
+    tests of them that the list does not have."""
+    text = MIGRATING.read_text()
+    promises = text.partition("## What the linked pages promise")[2]
+    there = proofs()
+    headings = {heading.lower().replace(" ", "-") for heading in HEADING.findall(text)}
+    found = []
+    for row in (line for line in promises.splitlines() if line.startswith("| ")):
+        shown = row.split("|")[-2]
+        if "shown by" in shown:
+            continue
+        names, differs = set(PROOF.findall(shown)), set(DIFFERS.findall(shown))
+        if not names | differs:
+            found.append(f"docs/migrating.md: nothing shows {row!r}")
+        found += [
+            f"docs/migrating.md names {name}, which is not there"
+            for name in sorted((names - there) | (differs - headings))
+        ]
+    tests = (PROJECT / "python/tests/docs/test_linked_pages.py").read_text()
+    found += [
+        f"docs/migrating.md leaves out {name}"
+        for name in re.findall(r"^(?:async )?def (test_\w+)", tests, re.MULTILINE)
+        if name not in promises and name != "test_what_waits_in_the_original_is_moved"
+    ]
+    return found
+
+
 def problems_of_project() -> list[str]:
     """What is wrong between files."""
     found = []
@@ -126,7 +159,7 @@ def main() -> int:
         for path in tracked()
         for problem in problems_of(path)
     ]
-    found += problems_of_project() + problems_of_guarantees()
+    found += problems_of_project() + problems_of_guarantees() + problems_of_promises()
     print("\n".join(found) if found else "documents and code agree")
     return 1 if found else 0
 

@@ -17,7 +17,7 @@ static void every_call(pgqrs_store store, int32_t want) {
   CHECK(pgqrs_produce(store, 1, "q", 1, "1", 1, 0, 0) == want);
   CHECK(pgqrs_produce_batch(store, 1, "q", 1, "1", &length, 1, 0, 0) == want);
   CHECK(pgqrs_produce_array(store, 1, "q", 1, "[1]", 3, 0, 0) == want);
-  CHECK(pgqrs_admit(store, 1, "q", 1, "1", &length, 1, 0, 0) == want);
+  CHECK(pgqrs_admit(store, 1, "q", 1, "1", &length, 1, 0, 0, 0) == want);
   CHECK(pgqrs_detach(store, 1, 1, 0, &one, &one, 1) == want);
   CHECK(pgqrs_register(store, 1, PGQRS_CONSUMER, "q", 1, "h", 1, 1) == want);
   CHECK(pgqrs_request(store, 1, "queue_count", 11, "", 0) == want);
@@ -99,9 +99,9 @@ static void null_pointers_and_lengths_are_refused(void) {
   CHECK(pgqrs_produce_array(store, 1, "q", 1, NULL, 2, 0, 0) == PGQRS_BAD_ARGUMENT);
   CHECK(pgqrs_produce_array(store, 1, "q", 1, "[]", SIZE_MAX, 0, 0) == PGQRS_BAD_ARGUMENT);
   CHECK(pgqrs_produce_array(store, 1, "q", 1, "[]", 2, -1, 0) == PGQRS_BAD_ARGUMENT);
-  CHECK(pgqrs_admit(store, 1, "q", 1, "1", NULL, 1, 1, 0) == PGQRS_BAD_ARGUMENT);
-  CHECK(pgqrs_admit(store, 1, "q", 1, "11", lengths, 2, 2, 0) == PGQRS_BAD_ARGUMENT);
-  CHECK(pgqrs_admit(store, 1, "q", 1, "11", lengths, 2, 1, -1) == PGQRS_BAD_ARGUMENT);
+  CHECK(pgqrs_admit(store, 1, "q", 1, "1", NULL, 1, 1, 0, 0) == PGQRS_BAD_ARGUMENT);
+  CHECK(pgqrs_admit(store, 1, "q", 1, "11", lengths, 2, 2, 0, 0) == PGQRS_BAD_ARGUMENT);
+  CHECK(pgqrs_admit(store, 1, "q", 1, "11", lengths, 2, 1, -1, 0) == PGQRS_BAD_ARGUMENT);
   lengths[1] = UINT64_MAX;
   CHECK(pgqrs_produce_batch(store, 1, "q", 1, "1", lengths, 2, 0, 0) == PGQRS_BAD_ARGUMENT);
   CHECK(strstr(pgqrs_last_error(), "lengths[1]") != NULL, "%s", pgqrs_last_error());

@@ -80,7 +80,7 @@ static void what_a_transaction_needs_is_said_and_done_beforehand(void) {
   start(2);
   const uint64_t lengths[2] = {1, 8};
   uint64_t op = fresh_op();
-  CHECK(pgqrs_admit(store, op, queue, strlen(queue), "1\"\\u00fc\"", lengths, 2, 1, 0) == PGQRS_OK);
+  CHECK(pgqrs_admit(store, op, queue, strlen(queue), "1\"\\u00fc\"", lengths, 2, 1, 0, 0) == PGQRS_OK);
   json(op, "{\"identity\":\"", ",\"make_queue\":true}");
   pgqrs_batch *b = dequeue(store, worker, 2, 0);
   b->delivered = 2;

@@ -1,13 +1,18 @@
 /* Streams: a batch per credit, an end, and nothing lost between. */
 #include "harness.h"
 
-static pgqrs_stream open_stream(pgqrs_store store, uint64_t op, const char *queue, uint32_t batch_size,
-                                uint32_t until_empty) {
-  pgqrs_consume_options options = {.batch_size = batch_size, .until_empty = until_empty};
+static pgqrs_stream open_stream_of(pgqrs_store store, uint64_t op, const char *queue, uint32_t batch_size,
+                                   uint32_t until_empty, int64_t worker) {
+  pgqrs_consume_options options = {.batch_size = batch_size, .until_empty = until_empty, .worker = worker};
   pgqrs_stream stream = 0;
   int32_t code = pgqrs_consume_iter(store, op, queue, strlen(queue), &options, &stream);
   CHECK(code == PGQRS_OK && stream != 0, "%s", pgqrs_last_error());
   return stream;
+}
+
+static pgqrs_stream open_stream(pgqrs_store store, uint64_t op, const char *queue, uint32_t batch_size,
+                                uint32_t until_empty) {
+  return open_stream_of(store, op, queue, batch_size, until_empty, 0);
 }
 
 static void stream_delivers_all_messages_once_and_ends_when_empty(void) {
@@ -66,6 +71,27 @@ static void sleeping_stream_hears_of_a_new_message(void) {
   close_store(store);
 }
 
+static void stream_leases_to_the_worker_that_it_is_given(void) {
+  pgqrs_store store = open_store();
+  const char *queue = fresh_queue();
+  produce(store, queue, "1");
+  int64_t worker = register_consumer(store, queue);
+  uint64_t op = fresh_op();
+  pgqrs_stream stream = open_stream_of(store, op, queue, 0, 0, worker);
+  CHECK(pgqrs_credit(stream) == PGQRS_OK);
+  pgqrs_completion c = await(store, op);
+  CHECK(c.kind == PGQRS_RESULT_BATCH && ((pgqrs_batch *)c.data)->consumer_worker_id == worker);
+  pgqrs_batch_free(c.data);
+  CHECK(pgqrs_stream_close(stream) == PGQRS_OK);
+  c = await(store, op);
+  CHECK(c.status == PGQRS_OK && c.flags == 0);
+  op = fresh_op();
+  stream = open_stream_of(store, op, queue, 0, 0, worker + 1000);
+  expect(store, op, PGQRS_WORKER_NOT_FOUND);
+  CHECK(pgqrs_stream_close(stream) == PGQRS_OK);
+  close_store(store);
+}
+
 static void closed_stream_gives_back_what_was_not_delivered(void) {
   pgqrs_store store = open_store();
   const char *queue = fresh_queue();
@@ -113,6 +139,7 @@ static void stream_ends_with_its_store_or_by_cancel(void) {
 int main(void) {
   RUN(stream_delivers_all_messages_once_and_ends_when_empty);
   RUN(sleeping_stream_hears_of_a_new_message);
+  RUN(stream_leases_to_the_worker_that_it_is_given);
   RUN(closed_stream_gives_back_what_was_not_delivered);
   RUN(stream_ends_with_its_store_or_by_cancel);
   return finish();

@@ -161,6 +161,10 @@ type MessageBackend interface {
 	// MessageGet reads one live, archived or dead message by id, by an index.
 	// ErrMessageNotFound when there is none.
 	MessageGet(ctx context.Context, p *MessageGetParams) (*MessageRecord, error)
+	// MessageList returns a page of the live messages of a queue, ordered by id. A page
+	// may be shorter than was asked for where payloads are large; it is empty only where
+	// no message follows.
+	MessageList(ctx context.Context, p *MessageListParams) ([]MessageRecord, error)
 	// MessageCount counts the messages of a queue by what becomes of them.
 	MessageCount(ctx context.Context, p *MessageCountParams) (*MessageCounts, error)
 	// MessageHistory lists the deliveries of a message, the first one first; of those

@@ -192,6 +192,16 @@ type MessageRecord struct {
 	ArchivedAt time.Time // zero while it lives
 }
 
+// MessageListParams names a page: at most Limit live messages of a queue, with ids
+// above After, in one state or, where it is empty, in any.
+type MessageListParams struct {
+	QueueID int64
+	State   MessageState
+	After   int64
+	Limit   int
+	At      time.Time
+}
+
 // MessageCountParams names the queue to count.
 type MessageCountParams struct {
 	QueueID int64

@@ -6,9 +6,11 @@
 
 What is public is named here, and documented where it is made:
 
-    _api        the functions            _producer, _consumer, _worker
-    _store      Store                    _consume, _handler, _settle, _failure
-    _admin      Admin                    _iterate, _stream
+    _api, _functions  the functions      _producer, _consumer, _worker
+    _dequeue    dequeue, DequeueBuilder  _consume, _consume_batch, _handler, _settle, _failure
+    _store      Store                    _iterate   ConsumerIterator
+    _admin      Admin                    _stream
+    _messages   Messages                 _message_info MessageInfo, MessageState
     _queues     Queues                   _queue_info QueueInfo, QueueSettings
     _metrics    QueueMetrics, SystemStats  _schema   install, verify, uninstall
     _archive    Archive                  _archive_info ArchivedMessage, Attempt
@@ -34,6 +36,7 @@ from ._api import (
     connect,
     connect_with,
     consume,
+    consume_batch,
     consume_iter,
     consumer,
     produce,
@@ -44,6 +47,7 @@ from ._archive import Archive
 from ._archive_info import ArchivedMessage, Attempt, AttemptOutcome, Outcome
 from ._config import Config
 from ._consumer import Consumer
+from ._dequeue import DequeueBuilder, dequeue
 from ._errors import (
     ConfigError,
     InternalError,
@@ -60,15 +64,26 @@ from ._errors import (
     ValidationError,
     WorkerNotFoundError,
 )
-from ._iterate import MessageIterator
-from ._message import Message
+from ._functions import (
+    archive,
+    archive_batch,
+    delete,
+    enqueue,
+    enqueue_batch,
+    enqueue_delayed,
+    extend_vt,
+)
+from ._iterate import ConsumerIterator
+from ._message import Message, QueueMessage
+from ._message_info import MessageInfo, MessageState
+from ._messages import Messages
 from ._metrics import QueueMetrics, SystemStats
 from ._producer import Producer
 from ._queue_info import QueueInfo, QueueSettings, RetryPolicy
 from ._queues import Queues
 from ._schema import schema_sql
 from ._store import Store
-from ._types import Handler
+from ._types import BatchHandler, Handler
 from ._worker_info import WorkerHealth, WorkerInfo, WorkerStatus
 from ._workers import Workers
 
@@ -78,21 +93,27 @@ __all__ = [
     "ArchivedMessage",
     "Attempt",
     "AttemptOutcome",
+    "BatchHandler",
     "Config",
     "ConfigError",
     "Consumer",
+    "ConsumerIterator",
+    "DequeueBuilder",
     "Handler",
     "InternalError",
     "LoopError",
     "Message",
-    "MessageIterator",
+    "MessageInfo",
     "MessageNotFoundError",
+    "MessageState",
+    "Messages",
     "Outcome",
     "PgqrsConnectionError",
     "PgqrsError",
     "Producer",
     "QueueAlreadyExistsError",
     "QueueInfo",
+    "QueueMessage",
     "QueueMetrics",
     "QueueNotFoundError",
     "QueueSettings",
@@ -112,11 +133,20 @@ __all__ = [
     "Workers",
     "__version__",
     "admin",
+    "archive",
+    "archive_batch",
     "connect",
     "connect_with",
     "consume",
+    "consume_batch",
     "consume_iter",
     "consumer",
+    "delete",
+    "dequeue",
+    "enqueue",
+    "enqueue_batch",
+    "enqueue_delayed",
+    "extend_vt",
     "produce",
     "produce_batch",
     "producer",

@@ -8,6 +8,7 @@ from types import TracebackType
 
 from ._archive_admin import ArchiveAdmin
 from ._config import Config
+from ._messages import Messages
 from ._metrics import MetricsAdmin
 from ._queue_admin import QueueAdmin
 from ._schema import SchemaAdmin
@@ -28,6 +29,10 @@ class Admin(SchemaAdmin, QueueAdmin, WorkerAdmin, ArchiveAdmin, MetricsAdmin):
         else:
             self._config = Config.load(dsn=dsn_or_store or None)
         self._connecting = asyncio.Lock()
+
+    async def get_messages(self) -> Messages:
+        """The table of live messages."""
+        return Messages(self)
 
     async def _connected(self, *, auto_install: bool = True) -> Store:
         if self._store is not None:

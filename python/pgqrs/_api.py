@@ -10,14 +10,14 @@ from . import _codec, _transaction, _types
 from ._admin import Admin
 from ._config import Config
 from ._consume import Run
+from ._consume_batch import BatchRun
 from ._consumer import Consumer
 from ._errors import ValidationError
 from ._failure import Retry
-from ._iterate import MessageIterator
+from ._iterate import ConsumerIterator, iterate
 from ._native import StreamOptions
 from ._producer import Producer
 from ._store import Store, open_store
-from ._stream import Stream
 
 
 class Connecting(Coroutine[Any, Any, Store]):
@@ -197,14 +197,83 @@ async def consume(
     those that still run are cancelled. With handle_signals SIGINT and SIGTERM end
     it normally, and a second one ends it at once.
     """
-    _open(store)
+    await _run(
+        Run,
+        _open(store),
+        queue,
+        handler,
+        _types.batch_size(batch_size),
+        vt=vt,
+        concurrency=concurrency,
+        auto_extend=auto_extend,
+        until_empty=until_empty,
+        retry=retry,
+        shutdown_timeout=shutdown_timeout,
+        handle_signals=handle_signals,
+    )
+
+
+async def consume_batch(
+    store: Store,
+    queue: str,
+    batch_size: int,
+    handler: _types.BatchHandler,
+    *,
+    vt: float | None = None,
+    concurrency: int = 1,
+    auto_extend: bool = True,
+    until_empty: bool = False,
+    retry: Retry | None = None,
+    shutdown_timeout: float = 30,
+    handle_signals: bool = False,
+) -> None:
+    """Like consume(), with a handler that is called with a list of messages: with as
+    many as are there, at least one and at most batch_size. It does not wait for a batch
+    to fill.
+
+    True or None archives them all. After False or an exception all have failed, but for
+    those that the handler has settled itself: it may archive() the good ones, and return
+    False for the rest. `retry`, a function, is asked about each.
+    """
+    await _run(
+        BatchRun,
+        _open(store),
+        queue,
+        handler,
+        _types.integer(batch_size, "batch_size", 1, _types.MAX_BATCH_SIZE),
+        vt=vt,
+        concurrency=concurrency,
+        auto_extend=auto_extend,
+        until_empty=until_empty,
+        retry=retry,
+        shutdown_timeout=shutdown_timeout,
+        handle_signals=handle_signals,
+    )
+
+
+async def _run(
+    kind: type[Run],
+    store: Store,
+    queue: str,
+    handler: _types.Handler,
+    batch_size: int,
+    *,
+    vt: float | None,
+    concurrency: int,
+    auto_extend: bool,
+    until_empty: bool,
+    retry: Retry | None,
+    shutdown_timeout: float,
+    handle_signals: bool,
+) -> None:
+    """What consume() and consume_batch() have in common."""
     options = StreamOptions(
-        batch_size=_types.batch_size(batch_size),
+        batch_size=batch_size,
         keep_delivered=_types.boolean(auto_extend, "auto_extend"),
         vt_us=_types.vt_us(vt),
         until_empty=_types.boolean(until_empty, "until_empty"),
     )
-    run = Run(
+    run = kind(
         store,
         queue,
         handler,
@@ -219,16 +288,13 @@ async def consume(
 
 def consume_iter(
     store: Store, queue: str, *, batch_size: int | None = None, vt: float | None = None
-) -> MessageIterator:
+) -> ConsumerIterator:
     """The messages of a queue, one at a time, for `async for`; never ends by itself.
 
     What is fetched and not yet yielded is kept; what was yielded is not: vt is
     the time to work. What was not yielded is given back when the loop is left.
     """
-    _check_store(store)
-    options = StreamOptions(batch_size=_types.batch_size(batch_size), vt_us=_types.vt_us(vt))
-    stream = Stream(store._link, _types.queue_name(queue), options)
-    return MessageIterator(stream, Consumer(store, queue))
+    return iterate(_check_store(store), queue, batch_size, vt)
 
 
 def _check_store(store: Store) -> Store:

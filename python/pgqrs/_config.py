@@ -21,18 +21,20 @@ Arguments = ParamSpec("Arguments")
 Checked = TypeVar("Checked")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Config:
-    """The options of connect() as an object, checked when it is made:
-    ConfigError names the option that is out of its range."""
+    """The options of connect() as an object. Each is checked when it is set, in the call
+    or afterwards: ConfigError names the one that is out of its range. A store goes by the
+    options as they were when it was connected."""
 
     dsn: str = field(repr=False, kw_only=False)
     """`postgresql://…`, `embedded:///folder` or `memory://name`. It may hold a
-    password, so it is in no repr."""
-    schema: str = "public"
-    """The schema of the tables; made when it is missing."""
-    max_connections: int = 16
-    """The size of the connection pool, 1 to 1000. One more connection listens."""
+    password, so it is in no repr. It stays: with_dsn() makes another Config."""
+    schema: str = field(default="public", kw_only=False)
+    """The schema of the tables; made when it is missing. None is the default."""
+    max_connections: int = field(default=16, kw_only=False)
+    """The size of the connection pool, 1 to 1000. One more connection listens. None is
+    the default."""
     auto_install: bool = True
     """Whether connecting installs or upgrades the tables."""
     auto_create_queues: bool = True
@@ -81,25 +83,14 @@ class Config:
     """Whether produce() and its like wait until the rate allows them; else they raise
     RateLimitedError, whose retry_after says how long it would have been."""
 
-    def __post_init__(self) -> None:
-        _checked(_types.text, self.dsn, "dsn")
-        if not self.dsn:
-            raise ConfigError("the DSN is empty: " + WAYS)
-        if not 1 <= len(_checked(_types.text, self.schema, "schema")) <= 63:
-            raise ConfigError("schema must have 1 to 63 bytes")
-        for name in ("auto_install", "auto_create_queues", "rate_limit_waits"):
-            _checked(_types.boolean, getattr(self, name), name)
-        for name, low, high in _WHOLE:
-            _checked(_types.integer, getattr(self, name), name, low, high)
-        for name, shortest, longest in _SECONDS:
-            _checked(_types.seconds, getattr(self, name), name, shortest, longest)
-        for name in ("forbidden_keys", "required_keys"):
-            keys = _checked(_types.keys, getattr(self, name), name)
-            object.__setattr__(self, name, keys)
-        if self.max_enqueue_per_second != 0:
-            _checked(
-                _types.bounded, self.max_enqueue_per_second, "max_enqueue_per_second", 0.001, 1e6
-            )
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in type(self).__dataclass_fields__:
+            raise AttributeError(f"a Config has no option {name!r}")
+        if name == "dsn" and "dsn" in vars(self):
+            raise AttributeError("the dsn of a Config cannot be changed: with_dsn() makes another")
+        if value is None and name in ("schema", "max_connections"):
+            value = getattr(Config, name)
+        super().__setattr__(name, _accepted(name, value))
 
     @classmethod
     def from_dsn(cls, dsn: str) -> Config:
@@ -127,25 +118,47 @@ WAYS = (
     "embedded:///folder for a private one that pgqrs starts itself (pip install 'pgqrs[embedded]')"
 )
 
-_WHOLE = (
-    ("max_connections", 1, 1000),
-    ("default_max_batch_size", 1, _types.MAX_BATCH_SIZE),
-    ("max_read_ct", 0, _types.MAX_READ_CT),
-    ("max_payload_size_bytes", 0, 2**63 - 1),
-    ("max_pending_bytes", 2**16, 2**40),
-    ("max_string_length", 0, 2**30),
-    ("max_object_depth", 0, 5000),
-    ("max_enqueue_burst", 1, 1_000_000),
-)
+_WHOLE = {
+    "max_connections": (1, 1000),
+    "default_max_batch_size": (1, _types.MAX_BATCH_SIZE),
+    "max_read_ct": (0, _types.MAX_READ_CT),
+    "max_payload_size_bytes": (0, 2**63 - 1),
+    "max_pending_bytes": (2**16, 2**40),
+    "max_string_length": (0, 2**30),
+    "max_object_depth": (0, 5000),
+    "max_enqueue_burst": (1, 1_000_000),
+}
 
-_SECONDS = (
-    ("connection_timeout_seconds", 0.1, 3600),
-    ("answer_timeout_seconds", 1, _types.DAY),
-    ("produce_timeout_seconds", 0, _types.DAY),
-    ("default_lock_time_seconds", _types.MIN_VT_SECONDS, _types.MAX_VT_SECONDS),
-    ("max_lease_seconds", 1, 30 * _types.DAY),
-    ("heartbeat_interval_seconds", 0.1, 3600),
-)
+_SECONDS = {
+    "connection_timeout_seconds": (0.1, 3600),
+    "answer_timeout_seconds": (1, _types.DAY),
+    "produce_timeout_seconds": (0, _types.DAY),
+    "default_lock_time_seconds": (_types.MIN_VT_SECONDS, _types.MAX_VT_SECONDS),
+    "max_lease_seconds": (1, 30 * _types.DAY),
+    "heartbeat_interval_seconds": (0.1, 3600),
+}
+
+
+def _accepted(name: str, value: Any) -> Any:
+    """The value of an option as it is kept; ConfigError when it is out of its range."""
+    if name == "dsn":
+        if not _checked(_types.text, value, name):
+            raise ConfigError("the DSN is empty: " + WAYS)
+    elif name == "schema":
+        if not 1 <= len(_checked(_types.text, value, name)) <= 63:
+            raise ConfigError("schema must have 1 to 63 bytes")
+    elif name in _WHOLE:
+        _checked(_types.integer, value, name, *_WHOLE[name])
+    elif name in _SECONDS:
+        _checked(_types.seconds, value, name, *_SECONDS[name])
+    elif name in ("forbidden_keys", "required_keys"):
+        return _checked(_types.keys, value, name)
+    elif name == "max_enqueue_per_second":
+        if value != 0:
+            _checked(_types.bounded, value, name, 0.001, 1e6)
+    else:
+        _checked(_types.boolean, value, name)
+    return value
 
 
 def load_options(file: str | os.PathLike[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:

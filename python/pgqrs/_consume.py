@@ -49,12 +49,13 @@ class Run:
         retry: Retry | None,
         shutdown_timeout: float,
         handle_signals: bool,
+        consumer: Consumer | None = None,
     ) -> None:
         link = store._link
         self._store = store
         self._queue = queue
         self._loop = link.loop
-        self._consumer = Consumer(store, queue)
+        self._consumer = consumer or Consumer(store, queue)
         self._stream = Stream(link, self._consumer._name, options)
         self._keeps = options.keep_delivered
         self._caller = Caller(handler, self._consumer, concurrency)

@@ -5,14 +5,19 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from time import monotonic_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _transaction, _types
 from ._message import Lease, Message
 from ._native import Deliveries, NativeBatch, NativeStore, status
 from ._stream import DELIVER_BY_NS, DELIVERED, VT_US
 from ._worker import Worker
+
+if TYPE_CHECKING:
+    from ._admin import Admin
+    from ._store import Store
 
 
 class Consumer(Worker):
@@ -25,16 +30,39 @@ class Consumer(Worker):
 
     _role = status.CONSUMER
 
+    @classmethod
+    def new_consumer(
+        cls, source: Admin | Store, queue: str, hostname: str | None = None, port: int = 0
+    ) -> Consumer:
+        """Another name of pgqrs.consumer()."""
+        return cls(source, queue, hostname, port)
+
     async def dequeue(self, batch_size: int | None = None) -> list[Message]:
-        """Leases up to batch_size ready messages for the store's default time, in
-        delivery order. Does not wait: an empty list means that none was ready."""
+        """Leases up to batch_size ready messages (None: Config.default_max_batch_size;
+        0: none) for the store's default time, in delivery order. Does not wait: an empty
+        list means that none was ready."""
+        if batch_size == 0 and type(batch_size) is int:  # a program that is full asks so
+            return []
         return await self._dequeue(_types.batch_size(batch_size), 0)
+
+    async def dequeue_batch(self, batch_size: int | None = None) -> list[Message]:
+        """Another name of dequeue()."""
+        return await self.dequeue(batch_size)
 
     async def dequeue_many_with_delay(self, limit: int, vt: float) -> list[Message]:
         """Like dequeue(), for vt seconds."""
         return await self._dequeue(
             _types.integer(limit, "limit", 1, _types.MAX_BATCH_SIZE), _types.vt_us(vt)
         )
+
+    async def consume_batch(self, batch_size: int, handler: _types.BatchHandler) -> None:
+        """pgqrs.consume_batch(), of what is leased to this consumer: until it is cancelled,
+        the store is closed, or this consumer is interrupted or shut down, which is
+        StateTransitionError."""
+        from ._dequeue import DequeueBuilder
+
+        store = await self._source._connected()
+        await DequeueBuilder().worker(self).batch(batch_size).handle_batch(handler).poll(store)
 
     async def _dequeue(self, limit: int, vt_us: int) -> list[Message]:
         link = await self._registered()
@@ -106,6 +134,13 @@ class Consumer(Worker):
         """Gives messages back, ready at once for anyone; how many were still ours."""
         answers: list[bool] = await self._by_id(_release, message_ids, 0)
         return sum(answers)
+
+    async def release_with_visibility(self, message_id: int, visible_at: datetime | str) -> bool:
+        """Gives a message back, ready at that moment (a datetime with a time zone, or what
+        fromisoformat() reads as one) by the clock of this machine, and at once where that
+        has passed. False: it is not ours any more."""
+        delay_us = _types.delay_until_us(visible_at, "visible_at")
+        return bool((await self._by_id(_release, [message_id], delay_us))[0])
 
     async def _settle_in(self, tx: object, verb: str, message_ids: Iterable[int]) -> list[bool]:
         ids = _types.message_ids(message_ids)

@@ -12,7 +12,6 @@ from typing import Any
 
 from ._consumer import Consumer
 from ._errors import ValidationError
-from ._message import Message
 
 
 class Caller:
@@ -26,14 +25,14 @@ class Caller:
         self._pool: ThreadPoolExecutor | None = None
         if takes_consumer(handler):
             handler = functools.partial(_with_consumer, handler, consumer)
-        self.call: Callable[[Message], Awaitable[object]] = handler
-        """Awaits the handler for one message; what it returns or raises."""
+        self.call: Callable[[Any], Awaitable[object]] = handler
+        """Awaits the handler for one message, or a list of them; what it returns or raises."""
         if not is_coroutine_function(handler):
             self._handler = handler
             self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="pgqrs-handler")
             self.call = self._in_thread
 
-    async def _in_thread(self, message: Message) -> object:
+    async def _in_thread(self, message: Any) -> object:
         run = contextvars.copy_context().run
         loop = asyncio.get_running_loop()
         result = await loop.run_in_executor(self._pool, run, _guarded, self._handler, message)
@@ -46,7 +45,7 @@ class Caller:
             self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _guarded(handler: Callable[[Message], Any], message: Message) -> Any:
+def _guarded(handler: Callable[[Any], Any], message: Any) -> Any:
     try:
         return handler(message)
     except StopIteration as error:
@@ -54,7 +53,7 @@ def _guarded(handler: Callable[[Message], Any], message: Message) -> Any:
         raise RuntimeError("the handler raised StopIteration") from error
 
 
-def _with_consumer(handler: Callable[..., Any], consumer: Consumer, message: Message) -> Any:
+def _with_consumer(handler: Callable[..., Any], consumer: Consumer, message: Any) -> Any:
     return handler(message, consumer)
 
 

@@ -1,18 +1,23 @@
-"""MessageIterator: what consume_iter() returns."""
+"""ConsumerIterator: what consume_iter() returns."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from . import _types
 from ._consumer import Consumer
 from ._message import Message
+from ._native import StreamOptions
 from ._stream import Stream
 
+if TYPE_CHECKING:
+    from ._store import Store
 
-class MessageIterator(AsyncIterator[Message]):
+
+class ConsumerIterator(AsyncIterator[Message]):
     """Yields the messages of a queue, one at a time, and never ends by itself.
 
     What it has fetched and not yielded is given back when the loop over it is
@@ -25,7 +30,7 @@ class MessageIterator(AsyncIterator[Message]):
         self._stream = stream
         self._consumer = consumer
 
-    def __aiter__(self) -> MessageIterator:
+    def __aiter__(self) -> ConsumerIterator:
         return self
 
     def __anext__(self) -> Coroutine[Any, Any, Message]:
@@ -37,7 +42,20 @@ class MessageIterator(AsyncIterator[Message]):
         self._stream.close()
         await asyncio.shield(self._stream.finished())
 
-    async def __aenter__(self) -> MessageIterator:
+    async def close(self) -> None:
+        """Another name of aclose()."""
+        await self.aclose()
+
+    async def archive(self, message_id: int) -> bool:
+        """Moves a message that it yielded to the archive. False: it is not ours any more.
+        msg.archive() does the same, of that very delivery."""
+        return await self._consumer.archive(message_id)
+
+    async def delete(self, message_id: int) -> bool:
+        """Removes a message that it yielded without a trace, likewise."""
+        return await self._consumer.delete(message_id)
+
+    async def __aenter__(self) -> ConsumerIterator:
         self._stream.open()
         return self
 
@@ -54,7 +72,14 @@ class MessageIterator(AsyncIterator[Message]):
         self._stream.close()
 
 
-async def _next(iterator: MessageIterator) -> Message:
+def iterate(store: Store, queue: str, batch_size: int | None, vt: float | None) -> ConsumerIterator:
+    """The iterator of consume_iter()."""
+    options = StreamOptions(batch_size=_types.batch_size(batch_size), vt_us=_types.vt_us(vt))
+    stream = Stream(store._link, _types.queue_name(queue), options)
+    return ConsumerIterator(stream, Consumer(store, queue))
+
+
+async def _next(iterator: ConsumerIterator) -> Message:
     try:
         stream = iterator._stream
         stream.check_loop()

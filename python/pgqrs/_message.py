@@ -214,6 +214,10 @@ class Message:
         return f"<pgqrs.Message id={self.id} queue_id={self.queue_id} read_ct={self.read_ct}>"
 
 
+QueueMessage = Message
+"""The name that the original has for it."""
+
+
 def _error_text(error: BaseException | str | None) -> str | None:
     """What is kept of an error: its type and what it says."""
     if isinstance(error, BaseException):

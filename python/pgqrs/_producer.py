@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _codec, _transaction, _types
 from ._native import status
 from ._worker import Worker
+
+if TYPE_CHECKING:
+    from ._admin import Admin
+    from ._store import Store
 
 
 class Producer(Worker):
@@ -15,6 +19,13 @@ class Producer(Worker):
     pgqrs.producer() or Store.producer()."""
 
     _role = status.PRODUCER
+
+    @classmethod
+    def new_producer(
+        cls, source: Admin | Store, queue: str, hostname: str | None = None, port: int = 0
+    ) -> Producer:
+        """Another name of pgqrs.producer()."""
+        return cls(source, queue, hostname, port)
 
     async def enqueue(self, payload: Any, *, tx: object = None) -> int:
         """Stores one message and returns its id; committed when it returns. With

@@ -8,6 +8,7 @@ from typing import Any
 
 from . import _types
 from ._asking import Asking
+from ._errors import ValidationError
 from ._metrics import QueueMetrics, all_metrics, queue_metrics
 from ._queue_info import QueueInfo, QueueSettings, RetryPolicy, settings_arguments
 
@@ -103,7 +104,10 @@ class Queues:
         and dead ones included, only by force; else ValidationError."""
         _types.queue_name(name)
         force = _types.boolean(force, "force")
-        await self._source._request("queue_delete", name=name, force=force)
+        try:
+            await self._source._request("queue_delete", name=name, force=force)
+        except ValidationError as error:  # it has messages
+            raise ValidationError(f"{error}: use force=True") from None
         return True
 
     async def _queue(self, request: str, name: str, **arguments: Any) -> QueueInfo:

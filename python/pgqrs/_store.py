@@ -6,15 +6,19 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from . import _types
 from ._archive import Archive
 from ._asking import Asking
 from ._config import Config
 from ._consumer import Consumer
 from ._errors import ConfigError, refusal
+from ._iterate import ConsumerIterator, iterate
 from ._link import Link, open_link
+from ._messages import Messages
 from ._native import LibraryError, library, status
 from ._producer import Producer
 from ._queue_info import QueueInfo
@@ -59,6 +63,20 @@ class Store(Asking):
         await consumer._registered()
         return consumer
 
+    def consume_iter(
+        self,
+        queue: str,
+        poll_interval_ms: int | None = None,
+        *,
+        batch_size: int | None = None,
+        vt: float | None = None,
+    ) -> ConsumerIterator:
+        """consume_iter() of this store. poll_interval_ms is taken for the sake of programs
+        of the original: who waits is woken when a message is there, and the time between
+        polls, where that is not possible, finds itself."""
+        _types.poll_interval(poll_interval_ms)
+        return iterate(self, queue, batch_size, vt)
+
     async def queue(self, name: str) -> QueueInfo:
         """Makes a queue; QueueAlreadyExistsError when the name is taken."""
         return await Queues(self).create(name)
@@ -67,6 +85,10 @@ class Store(Asking):
         """The table of queues."""
         return Queues(self)
 
+    async def get_messages(self) -> Messages:
+        """The table of live messages."""
+        return Messages(self)
+
     async def get_workers(self) -> Workers:
         """The table of workers."""
         return Workers(self)
@@ -74,6 +96,11 @@ class Store(Asking):
     async def get_archive(self) -> Archive:
         """The archive and the dead letters."""
         return Archive(self)
+
+    async def bootstrap(self) -> None:
+        """Admin.install(): makes the tables, which connecting has done already unless
+        auto_install is off."""
+        await self._request("schema_install")
 
     async def close(self) -> None:
         """Ends it: consume() ends as if cancelled, but normally, its handlers
@@ -137,6 +164,7 @@ class _Once:
 
 async def open_store(config: Config) -> Store:
     """Connects. An embedded server is started first, in a thread."""
+    config = replace(config)  # whoever holds the other may change it afterwards
     try:
         loaded = library()
     except LibraryError as error:

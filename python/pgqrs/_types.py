@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
@@ -18,6 +18,9 @@ from ._moment import microseconds
 Handler: TypeAlias = "Callable[..., Awaitable[bool | None]] | Callable[..., bool | None]"
 """What consume() calls: with a Message, and with the Consumer where it takes a
 second argument. A plain function runs in a thread."""
+
+BatchHandler: TypeAlias = "Callable[..., Awaitable[bool | None]] | Callable[..., bool | None]"
+"""The same of consume_batch(): its first argument is a list of Messages."""
 
 Member = TypeVar("Member", bound=Enum)
 
@@ -112,6 +115,18 @@ def moment_us(value: object, name: str) -> int:
     return microseconds(value)
 
 
+def delay_until_us(value: object, name: str) -> int:
+    """How far a moment is away by our own clock, in microseconds: 0 where it has passed.
+    A str is read as datetime.fromisoformat() does."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.replace("Z", "+00:00"))  # 3.10 knows no Z
+        except ValueError as error:
+            raise ValidationError(f"{name} must be a moment, not {_shown(value)}") from error
+    ahead = moment_us(value, name) - microseconds(datetime.now(timezone.utc))
+    return delay_us(max(0, ahead) / 1_000_000, name)
+
+
 def integer(value: object, name: str, low: int, high: int) -> int:
     """An int between two bounds."""
     if isinstance(value, bool) or not isinstance(value, int):
@@ -124,6 +139,12 @@ def integer(value: object, name: str, low: int, high: int) -> int:
 def batch_size(value: object, name: str = "batch_size") -> int:
     """How many messages at once: 1 to 10000. None is 0, the store's default."""
     return 0 if value is None else integer(value, name, 1, MAX_BATCH_SIZE)
+
+
+def poll_interval(value: object) -> None:
+    """How often to look for messages, in milliseconds: 1 to a day. None: not said."""
+    if value is not None:
+        integer(value, "poll_interval_ms", 1, DAY * 1000)
 
 
 def boolean(value: object, name: str) -> bool:

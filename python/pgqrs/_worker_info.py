@@ -12,13 +12,20 @@ from ._moment import moment, moment_or_none
 
 class WorkerStatus(str, Enum):
     """The state of a worker: docs/state-machine.md says what each means, and what may
-    follow what. Each equals its name in small letters."""
+    follow what. Each equals its name in small letters; Ready is another name of READY,
+    and so on."""
 
     READY = "ready"
     POLLING = "polling"
     SUSPENDED = "suspended"
     INTERRUPTED = "interrupted"
     STOPPED = "stopped"
+
+    Ready = READY
+    Polling = POLLING
+    Suspended = SUSPENDED
+    Interrupted = INTERRUPTED
+    Stopped = STOPPED
 
     def __str__(self) -> str:
         return self.value

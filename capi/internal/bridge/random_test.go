@@ -113,7 +113,7 @@ func (s *schedule) submit(thread int, random *rand.Rand) {
 				streams = append(streams, st)
 			}
 		case 6:
-			refusal = s.store.Admit(number, []byte("q"), []byte("12"), []uint64{1, 1}, 1, 0)
+			refusal = s.store.Admit(number, []byte("q"), []byte("12"), []uint64{1, 1}, 1, 0, 0)
 		case 7:
 			refusal = s.store.Detach(number, Target{QueueID: 1, Leases: []int64{1}, IDs: []int64{1}})
 		case 8:

@@ -26,7 +26,9 @@ var requests = map[string]request{
 	"archive_replay_all": answered(archiveReplayAll),
 
 	"message_fail":    answered(messageFail),
+	"message_get":     answered(messageGet),
 	"message_history": answered(messageHistory),
+	"message_list":    answered(messageList),
 
 	"metrics_get":    answered(metricsGet),
 	"metrics_list":   answered(metricsList),

@@ -7,6 +7,52 @@ import (
 	"github.com/pgqrs/pgqrs/core/backend"
 )
 
+// messageRecord is a message as it crosses. The payload is its JSON text, as a string.
+type messageRecord struct {
+	ID               int64  `json:"id"`
+	QueueID          int64  `json:"queue_id"`
+	State            string `json:"state"`
+	Payload          string `json:"payload"`
+	EnqueuedAtUs     int64  `json:"enqueued_at_us"`
+	VTUs             int64  `json:"vt_us"`
+	ReadCt           int32  `json:"read_ct"`
+	DequeuedAtUs     *int64 `json:"dequeued_at_us"`
+	ProducerWorkerID *int64 `json:"producer_worker_id"`
+	ConsumerWorkerID *int64 `json:"consumer_worker_id"`
+	ArchivedAtUs     *int64 `json:"archived_at_us"`
+}
+
+func newMessageRecord(m *backend.MessageRecord) *messageRecord {
+	return &messageRecord{
+		ID: m.ID, QueueID: m.QueueID, State: string(m.State), Payload: string(m.Payload),
+		EnqueuedAtUs: m.EnqueuedAt.UnixMicro(), VTUs: m.VT.UnixMicro(), ReadCt: m.ReadCount, DequeuedAtUs: micros(m.DequeuedAt),
+		ProducerWorkerID: nonZero(m.ProducerWorkerID), ConsumerWorkerID: nonZero(m.ConsumerWorkerID),
+		ArchivedAtUs: micros(m.ArchivedAt),
+	}
+}
+
+func messageGet(ctx context.Context, s *pgqrs.Store, a *messageID) (*messageRecord, error) {
+	m, err := s.GetMessage(ctx, a.MessageID)
+	if err != nil {
+		return nil, err
+	}
+	return newMessageRecord(m), nil
+}
+
+type messagePage struct {
+	Queue string  `json:"queue"`
+	State *string `json:"state"`
+	After *int64  `json:"after"`
+	Limit *int    `json:"limit"`
+}
+
+func messageList(ctx context.Context, s *pgqrs.Store, a *messagePage) ([]*messageRecord, error) {
+	page, err := s.ListMessages(ctx, pgqrs.MessageFilter{
+		Queue: a.Queue, State: backend.MessageState(or(a.State, "")), After: or(a.After, 0), Limit: or(a.Limit, 100),
+	})
+	return recordsOf(page, newMessageRecord), err
+}
+
 // attemptRecord is one delivery in the history of a message, as it crosses.
 type attemptRecord struct {
 	Attempt          int32   `json:"attempt"`

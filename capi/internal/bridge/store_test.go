@@ -116,7 +116,7 @@ func TestRegisterAnswersJSON(t *testing.T) {
 
 func TestAdmitAndDetachAnswerWhatATransactionNeeds(t *testing.T) {
 	p := connected(t, &fakeCore{})
-	accepted(t, p.store.Admit(1, []byte("q"), []byte("123"), []uint64{1, 2}, 1, 0))
+	accepted(t, p.store.Admit(1, []byte("q"), []byte("123"), []uint64{1, 2}, 1, 0, 0))
 	c := p.wait(1)
 	if got := string(content(c.Data, int(c.Value))); got != `{"identity":"q","schema":"s","make_queue":true}` {
 		t.Error(got)
@@ -128,8 +128,8 @@ func TestAdmitAndDetachAnswerWhatATransactionNeeds(t *testing.T) {
 		t.Error(got)
 	}
 	p.library.discard(c)
-	refused(t, p.store.Admit(3, nil, nil, nil, 2, 0), StatusBadArgument)
-	refused(t, p.store.Admit(3, nil, nil, nil, 0, -1), StatusBadArgument)
+	refused(t, p.store.Admit(3, nil, nil, nil, 2, 0, 0), StatusBadArgument)
+	refused(t, p.store.Admit(3, nil, nil, nil, 0, -1, 0), StatusBadArgument)
 	refused(t, p.store.Detach(3, Target{IDs: []int64{1}}), StatusBadArgument)
 }
 

@@ -22,6 +22,7 @@ type ConsumeOptions struct {
 	MaxLeaseMicros int64
 	UntilEmpty     uint32
 	Reserved       uint32
+	Worker         int64
 }
 
 // Stream is one stream of deliveries. One goroutine fetches a batch for each
@@ -74,7 +75,7 @@ func (o ConsumeOptions) core() (pgqrs.StreamOptions, *Refusal) {
 	}
 	return pgqrs.StreamOptions{
 		BatchSize: int(o.BatchSize), VT: vt, MaxLease: maxLease,
-		KeepDelivered: o.KeepDelivered == 1, UntilEmpty: o.UntilEmpty == 1,
+		KeepDelivered: o.KeepDelivered == 1, UntilEmpty: o.UntilEmpty == 1, WorkerID: o.Worker,
 	}, nil
 }
 

@@ -21,8 +21,8 @@ type detachment struct {
 
 // Admit checks payloads and makes the queue, for a program that stores them in a
 // transaction of its own.
-func (s *Store) Admit(number uint64, queue, text []byte, lengths []uint64, batch int32, delayMicros int64) *Refusal {
-	options, refusal := produceOptions(delayMicros, 0)
+func (s *Store) Admit(number uint64, queue, text []byte, lengths []uint64, batch int32, delayMicros, worker int64) *Refusal {
+	options, refusal := produceOptions(delayMicros, worker)
 	if refusal != nil {
 		return refusal
 	}

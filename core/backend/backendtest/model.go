@@ -1,6 +1,8 @@
 package backendtest
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -54,6 +56,43 @@ func (m *model) ready(now time.Time) []*item {
 		}
 	}
 	return r
+}
+
+// stateAt is the state of a live message.
+func (x *item) stateAt(now time.Time) backend.MessageState {
+	switch {
+	case !x.VT.After(now):
+		return backend.StateReady
+	case x.Lease == 0:
+		return backend.StateDelayed
+	default:
+		return backend.StateLeased
+	}
+}
+
+// shownAs compares a message with what MessageGet or MessageList has of it.
+func (x *item) shownAs(got backend.Message) error {
+	if got.VT.Before(x.early) || got.VT.After(x.VT) {
+		return fmt.Errorf("message %d has vt %v, want one from %v to %v", x.ID, got.VT, x.early, x.VT)
+	}
+	want := x.Message
+	want.VT = got.VT
+	if x.state != "" || x.Lease == 0 { // what remains of an ended lease is not said
+		want.Lease, want.DequeuedAt, want.ConsumerWorkerID = got.Lease, got.DequeuedAt, got.ConsumerWorkerID
+	}
+	return sameMessage(got, want)
+}
+
+// list is the page that MessageList returns.
+func (m *model) list(p *backend.MessageListParams) []*item {
+	var all []*item
+	for _, x := range m.items {
+		if x.state == "" && x.ID > p.After && (p.State == "" || x.stateAt(p.At) == p.State) {
+			all = append(all, x)
+		}
+	}
+	slices.SortFunc(all, func(a, b *item) int { return cmp.Compare(a.ID, b.ID) })
+	return all[:min(p.Limit, len(all))]
 }
 
 // held returns the message if that delivery of it can be settled.

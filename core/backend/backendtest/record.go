@@ -1,6 +1,7 @@
 package backendtest
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pgqrs/pgqrs/core/backend"
@@ -13,6 +14,7 @@ var recordTests = []test{
 	{"the state of a message follows its life", stateFollowsLife},
 	{"counts follow the life of messages", countsFollowLife},
 	{"any message is found by its id among many", anyIsFound},
+	{"live messages are listed by id, page by page", liveAreListed},
 }
 
 func unknownMessage(f *fixture) {
@@ -118,5 +120,63 @@ func anyIsFound(f *fixture) {
 		if leased := r.ReadCount == 1; leased != (i < 900) {
 			f.Fatalf("message %d has read count %d", i, r.ReadCount)
 		}
+	}
+}
+
+func (f *fixture) listLive(p backend.MessageListParams) []backend.MessageRecord {
+	f.Helper()
+	p.QueueID, p.At = f.queue, f.now
+	page, err := f.b.MessageList(f.ctx, &p)
+	f.must("MessageList", err)
+	return page
+}
+
+// liveAreListed takes messages out of the middle, so that many sets lie between each
+// other, and has others of another queue among them.
+func liveAreListed(f *fixture) {
+	mine, others := f.queue, f.newQueue()
+	var ids []int64
+	for range 40 {
+		ids = append(ids, f.produce(20)...)
+		f.queue = others
+		f.produce(1)
+		f.queue = mine
+	}
+	ids = append(ids, f.produceDelayed(3, time.Minute)...)
+	m := f.dequeue(500)
+	f.archive(deliveriesOf(every(m, 3))...)
+	f.giveBack(deliveriesOf(every(m[1:], 3))...)
+	var want []int64
+	for i, id := range ids {
+		if i >= len(m) || i%3 != 0 {
+			want = append(want, id)
+		}
+	}
+	for _, limit := range []int{1000, 64, 7, 1} {
+		var got []int64
+		for after := int64(0); ; after = got[len(got)-1] {
+			page := f.listLive(backend.MessageListParams{After: after, Limit: limit})
+			for _, r := range page {
+				got = append(got, r.ID)
+				if one := f.get(r.ID); r.Lease != one.Lease || string(r.Payload) != string(one.Payload) || !r.VT.Equal(one.VT) || r.QueueID != mine {
+					f.Fatalf("MessageList has %+v, MessageGet %+v", r, one)
+				}
+			}
+			if len(page) == 0 || len(got) > 60 && limit < 10 {
+				break
+			}
+		}
+		if !slices.Equal(got, want[:len(got)]) || limit > 10 && len(got) != len(want) {
+			f.Fatalf("pages of %d have %v, want %v", limit, short(got), short(want))
+		}
+	}
+	for state, n := range map[backend.MessageState]int{backend.StateReady: 300 + 167, backend.StateLeased: 166, backend.StateDelayed: 3} {
+		if page := f.listLive(backend.MessageListParams{State: state, Limit: 1000}); len(page) != n || page[0].State != state {
+			f.Errorf("%d messages are %s, want %d", len(page), state, n)
+		}
+	}
+	f.queue = f.newQueue()
+	if page := f.listLive(backend.MessageListParams{Limit: 10}); len(page) != 0 {
+		f.Errorf("an empty queue has %v", page)
 	}
 }

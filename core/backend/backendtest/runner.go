@@ -13,14 +13,16 @@ import (
 // What the steps of a program choose from. Periods end in odd microseconds, so
 // that moments which have nothing to do with each other never coincide.
 var (
-	sizes     = []int{1, 1, 1, 2, 3, 5, 12, 60, 300}
-	limits    = []int{1, 1, 2, 3, 5, 10, 50, 260, 700}
-	delays    = []time.Duration{0, 0, 0, 0, 1000007 * time.Microsecond, 5000011 * time.Microsecond, 30000013 * time.Microsecond}
-	leaseVTs  = []time.Duration{1000017 * time.Microsecond, 5000023 * time.Microsecond, 5000029 * time.Microsecond, 30000037 * time.Microsecond}
-	passes    = []time.Duration{time.Millisecond, 100019 * time.Microsecond, time.Second, 3 * time.Second, 10 * time.Second, time.Minute}
-	maxReads  = []int{0, 0, 2, 3, 5, 5}
-	mostAlive = 1500 // a program does not produce beyond it
-	mostHeld  = 24   // so many answers of dequeues are remembered for settling
+	sizes    = []int{1, 1, 1, 2, 3, 5, 12, 60, 300}
+	limits   = []int{1, 1, 2, 3, 5, 10, 50, 260, 700}
+	delays   = []time.Duration{0, 0, 0, 0, 1000007 * time.Microsecond, 5000011 * time.Microsecond, 30000013 * time.Microsecond}
+	leaseVTs = []time.Duration{1000017 * time.Microsecond, 5000023 * time.Microsecond, 5000029 * time.Microsecond, 30000037 * time.Microsecond}
+	passes   = []time.Duration{time.Millisecond, 100019 * time.Microsecond, time.Second, 3 * time.Second, 10 * time.Second, time.Minute}
+	maxReads = []int{0, 0, 2, 3, 5, 5}
+	// Of which state a page is; empty: of any.
+	liveStates = []backend.MessageState{"", "", backend.StateReady, backend.StateDelayed, backend.StateLeased}
+	mostAlive  = 1500 // a program does not produce beyond it
+	mostHeld   = 24   // so many answers of dequeues are remembered for settling
 )
 
 // runner executes a program on a queue of a backend, and holds each answer
@@ -297,6 +299,9 @@ func (r *runner) look(s step) error {
 	if err := r.count(); err != nil {
 		return err
 	}
+	if err := r.list(s); err != nil {
+		return err
+	}
 	for _, by := range []byte{s.a, s.b, s.c} {
 		if len(r.ids) > 0 {
 			if err := r.get(r.ids[int(by)*len(r.ids)/256]); err != nil {
@@ -315,6 +320,32 @@ func (r *runner) count() error {
 	r.note("count %+v ", *got)
 	if want := r.m.counts(r.now); *got != want {
 		return fmt.Errorf("counts are %+v, want %+v", *got, want)
+	}
+	return nil
+}
+
+// list compares a page of the live messages.
+func (r *runner) list(s step) error {
+	p := &backend.MessageListParams{QueueID: r.queue, Limit: pick(limits, s.a), State: pick(liveStates, s.b), At: r.now}
+	if len(r.ids) > 0 {
+		p.After = r.ids[int(s.c)*len(r.ids)/256] - 1
+	}
+	r.note("list %d %s after %d ", p.Limit, p.State, p.After)
+	got, err := r.b.MessageList(r.ctx, p)
+	if err != nil {
+		return err
+	}
+	want := r.m.list(p)
+	if len(got) != len(want) {
+		return fmt.Errorf("MessageList returned %d messages, want %d", len(got), len(want))
+	}
+	for i, x := range want {
+		if want := x.stateAt(r.now); got[i].State != want {
+			return fmt.Errorf("message %d is %s, want %s", x.ID, got[i].State, want)
+		}
+		if err := x.shownAs(got[i].Message); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -340,15 +371,7 @@ func (r *runner) get(id int64) error {
 	if !got.ArchivedAt.Equal(x.archivedAt) {
 		return fmt.Errorf("message %d was archived at %v, want %v", id, got.ArchivedAt, x.archivedAt)
 	}
-	if got.VT.Before(x.early) || got.VT.After(x.VT) {
-		return fmt.Errorf("message %d has vt %v, want one from %v to %v", id, got.VT, x.early, x.VT)
-	}
-	want := x.Message
-	want.VT = got.VT
-	if x.state != "" || x.Lease == 0 { // what remains of an ended lease is not said
-		want.Lease, want.DequeuedAt, want.ConsumerWorkerID = got.Lease, got.DequeuedAt, got.ConsumerWorkerID
-	}
-	return sameMessage(got.Message, want)
+	return x.shownAs(got.Message)
 }
 
 // finish drains the queue: what the model has left must come, and no more.

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"bytes"
+	"cmp"
 	"container/heap"
 	"context"
 	"slices"
@@ -65,6 +66,30 @@ func (b *Backend) MessageGet(ctx context.Context, p *backend.MessageGetParams) (
 		return nil, backend.Errorf(backend.ErrMessageNotFound, "message %d does not exist", p.ID)
 	}
 	return &backend.MessageRecord{Message: m.copy(), State: m.state(b.moment(zero)), ArchivedAt: m.archivedAt}, nil
+}
+
+// MessageList implements backend.MessageBackend.
+func (b *Backend) MessageList(ctx context.Context, p *backend.MessageListParams) ([]backend.MessageRecord, error) {
+	if err := b.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer b.leave()
+	q, now := b.store.queues[p.QueueID], b.moment(p.At)
+	if q == nil {
+		return nil, nil
+	}
+	var found []*message
+	for _, m := range q.line {
+		if m.ID > p.After && (p.State == "" || m.state(now) == p.State) {
+			found = append(found, m)
+		}
+	}
+	slices.SortFunc(found, func(a, b *message) int { return cmp.Compare(a.ID, b.ID) })
+	page := make([]backend.MessageRecord, min(p.Limit, len(found)))
+	for i := range page {
+		page[i] = backend.MessageRecord{Message: found[i].copy(), State: found[i].state(now)}
+	}
+	return page, nil
 }
 
 // MessageCount implements backend.MessageBackend. A queue that does not exist has

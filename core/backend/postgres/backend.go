@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pgqrs/pgqrs/core/backend"
+	"github.com/pgqrs/pgqrs/core/internal/secret"
 	"github.com/pgqrs/pgqrs/core/internal/sqlfile"
 )
 
@@ -31,6 +33,14 @@ type Config struct {
 	AnswerTimeout time.Duration
 	// AutoInstall lets Open install or upgrade the schema.
 	AutoInstall bool
+}
+
+// Format prints a Config as fmt does, whatever the verb, without a password.
+func (c Config) Format(f fmt.State, verb rune) {
+	type plain Config // the same without this method
+	shown := plain(c)
+	shown.DSN = secret.DSN(c.DSN)
+	fmt.Fprintf(f, fmt.FormatString(f, verb), shown)
 }
 
 // Backend implements backend.Backend. Make it with Open.
@@ -64,7 +74,7 @@ type queries struct {
 	MetricsGet, MetricsList, MetricsSystem, MetricsFold                                                     string
 	MessageFail, MessageHistory                                                                             string
 	ArchiveList, ArchiveCount, ArchiveReplay, ArchiveDelete, ArchivePurgeBound, ArchivePurge, ArchiveExpire string
-	MessageGet, MessageCount                                                                                string
+	MessageGet, MessageList, MessageCount                                                                   string
 	ListenerOpen, ListenerSleep, ListenerTest, QueueNotify                                                  string
 	RoleGrants                                                                                              string
 }

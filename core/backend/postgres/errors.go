@@ -24,6 +24,7 @@ const (
 	stateSerializationFailure = "40001"
 	stateDeadlock             = "40P01"
 	stateUndefinedTable       = "42P01"
+	stateDuplicateTable       = "42P07"
 	stateUndefinedFunction    = "42883"
 	stateUndefinedSchema      = "3F000"
 	stateInsufficientRights   = "42501"
@@ -148,6 +149,9 @@ func (b *Backend) serverFailure(e *backend.Error, server *pgconn.PgError, connec
 	case server.Code == stateUndefinedTable, server.Code == stateUndefinedFunction:
 		e.Kind = backend.ErrConfig
 		e.Message = fmt.Sprintf("the schema %q has no pgqrs in it any more (%s): connect again to install it", b.schema, server.Message)
+	case server.Code == stateDuplicateTable:
+		e.Kind = backend.ErrConfig
+		e.Message = fmt.Sprintf("the schema %q has tables that another program has made (%s): choose another schema (docs/migrating.md)", b.schema, server.Message)
 	case server.Code == stateInsufficientRights:
 		e.Kind = backend.ErrConfig
 		e.Message = "the user of the database lacks a right: " + server.Message

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,27 +12,37 @@ import (
 
 // MessageGet implements backend.MessageBackend.
 func (b *Backend) MessageGet(ctx context.Context, p *backend.MessageGetParams) (*backend.MessageRecord, error) {
-	var m backend.MessageRecord
-	var dequeuedAt, archivedAt *time.Time
-	err := b.do(ctx, true, func(ctx context.Context, c *pgxpool.Conn) error {
-		err := c.QueryRow(ctx, b.sql.MessageGet, p.ID).Scan(
-			&m.ID, &m.QueueID, &m.Payload, &m.EnqueuedAt, &m.ProducerWorkerID, &m.Lease, &m.VT, &m.ReadCount,
-			&dequeuedAt, &m.ConsumerWorkerID, &m.State, &archivedAt)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return backend.Errorf(backend.ErrMessageNotFound, "there is no message with id %d", p.ID)
-		}
-		return err
-	})
+	all, err := collect(ctx, b, true, readMessage, b.sql.MessageGet, p.ID)
 	if err != nil {
 		return nil, err
 	}
+	if len(all) == 0 {
+		return nil, backend.Errorf(backend.ErrMessageNotFound, "there is no message with id %d", p.ID)
+	}
+	return &all[0], nil
+}
+
+// MessageList implements backend.MessageBackend.
+func (b *Backend) MessageList(ctx context.Context, p *backend.MessageListParams) ([]backend.MessageRecord, error) {
+	var state any
+	if p.State != "" {
+		state = p.State
+	}
+	return collect(ctx, b, true, readMessage, b.sql.MessageList, p.QueueID, state, p.After, p.Limit, moment(p.At))
+}
+
+// readMessage reads the columns that every query for messages has.
+func readMessage(row pgx.CollectableRow) (m backend.MessageRecord, err error) {
+	var dequeuedAt, archivedAt *time.Time
+	err = row.Scan(&m.ID, &m.QueueID, &m.Payload, &m.EnqueuedAt, &m.ProducerWorkerID, &m.Lease, &m.VT, &m.ReadCount,
+		&dequeuedAt, &m.ConsumerWorkerID, &m.State, &archivedAt)
 	if dequeuedAt != nil {
 		m.DequeuedAt = *dequeuedAt
 	}
 	if archivedAt != nil {
 		m.ArchivedAt = *archivedAt
 	}
-	return &m, nil
+	return m, err
 }
 
 // MessageCount implements backend.MessageBackend.

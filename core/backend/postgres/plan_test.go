@@ -106,6 +106,7 @@ func TestReadsAreBounded(t *testing.T) {
 		}{
 			{"a message is found by its id", (*bench).findByID},
 			{"the views start from the sets where few are asked for", (*bench).readFromSets},
+			{"a page of messages reads no more than its sets", (*bench).listPages},
 			{"an operation reads no more than its batch", (*bench).hotPaths},
 			{"the archive is read as far as it is asked for", (*bench).readArchive},
 		} {
@@ -203,6 +204,16 @@ func (f *bench) readArchive() {
 	r := f.readsOf(queries["MessageHistory"], done[0])
 	if r["pgqrs_done"].indexRows > 2 || r["pgqrs_spans"].indexRows > 2 || r["pgqrs_log"].indexRows > 1 || r["pgqrs_log"].seqRows > 0 {
 		f.Errorf("history reads %+v", r)
+	}
+}
+
+// listPages lists at the beginning, and far behind it.
+func (f *bench) listPages() {
+	for range 7 { // see hotPaths
+		f.wantBounded("a page of batches", map[string]int64{"pgqrs_spans": 80, "pgqrs_log": 100}, "select pgqrs_messages_page($1, null, 0, 100)", f.queue)
+		last := ask[int64](f, "select max(hi) - 1000 from pgqrs_spans where queue_id = $1", f.another)
+		f.wantBounded("a page of single messages", map[string]int64{"pgqrs_spans": 4096 + 300, "pgqrs_log": 100},
+			"select pgqrs_messages_page($1, null, $2, 100)", f.another, last)
 	}
 }
 

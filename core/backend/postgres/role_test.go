@@ -98,6 +98,11 @@ func (p *troupe) work(b *postgres.Backend) map[string]func() error {
 			_, err = b.WorkerMove(ctx, &backend.WorkerMoveParams{
 				IDs: []int64{w.ID}, From: []backend.WorkerStatus{backend.WorkerReady}, To: backend.WorkerStopped,
 			})
+			if err != nil {
+				return err
+			}
+			// Each store deletes the rows of those that were there before it.
+			_, err = b.WorkerPurge(ctx, &backend.WorkerPurgeParams{StoppedFor: time.Hour, SilentFor: time.Hour, Limit: 1})
 			return err
 		},
 		"dequeue": func() error {
@@ -137,6 +142,10 @@ func (p *troupe) work(b *postgres.Backend) map[string]func() error {
 		},
 		"read a message": func() error {
 			_, err := b.MessageGet(ctx, &backend.MessageGetParams{ID: 1})
+			return err
+		},
+		"list messages": func() error {
+			_, err := b.MessageList(ctx, &backend.MessageListParams{QueueID: queue, Limit: 1})
 			return err
 		},
 		"count messages": func() error {
@@ -182,8 +191,8 @@ func TestEachRoleCanDoItsWorkAndNothingElse(t *testing.T) {
 	for kind, may := range map[string][]string{
 		"producer": {"make a queue", "find a queue", "produce", "produce by SQL", "tell of messages", "be a worker"},
 		"consumer": {"make a queue", "find a queue", "tell of messages", "be a worker", "dequeue", "archive", "delete", "extend",
-			"release", "fail", "expire", "sleep", "read a message", "count messages", "read payloads", "purge"},
-		"viewer": {"find a queue", "read a message", "count messages", "read the views", "read payloads"},
+			"release", "fail", "expire", "sleep", "read a message", "list messages", "count messages", "read payloads", "purge"},
+		"viewer": {"find a queue", "read a message", "list messages", "count messages", "read the views", "read payloads"},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			for name, do := range p.work(p.as(t, kind)) {

@@ -108,7 +108,13 @@ class NativeStore(Protocol):
     ) -> int: ...
 
     def admit(
-        self, op: int, queue: bytes, payloads: Sequence[bytes], batch: bool, delay_us: int
+        self,
+        op: int,
+        queue: bytes,
+        payloads: Sequence[bytes],
+        batch: bool,
+        delay_us: int,
+        worker: int,
     ) -> int: ...
 
     def detach(self, op: int, queue_id: int, worker: int, deliveries: Deliveries) -> int: ...
@@ -152,7 +158,7 @@ class NativeLibrary(Protocol):
 class StreamOptions:
     """pgqrs_consume_options: zeros mean the store's defaults."""
 
-    __slots__ = ("batch_size", "keep_delivered", "until_empty", "vt_us")
+    __slots__ = ("batch_size", "keep_delivered", "until_empty", "vt_us", "worker_id")
 
     def __init__(
         self,
@@ -161,11 +167,13 @@ class StreamOptions:
         keep_delivered: bool = False,
         vt_us: int = 0,
         until_empty: bool = False,
+        worker_id: int = 0,
     ) -> None:
         self.batch_size = batch_size
         self.keep_delivered = keep_delivered
         self.vt_us = vt_us
         self.until_empty = until_empty
+        self.worker_id = worker_id
 
 
 class Deliveries:

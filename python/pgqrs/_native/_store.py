@@ -107,10 +107,16 @@ class Store:
         return status
 
     def admit(
-        self, op: int, queue: bytes, payloads: Sequence[bytes], batch: bool, delay_us: int
+        self,
+        op: int,
+        queue: bytes,
+        payloads: Sequence[bytes],
+        batch: bool,
+        delay_us: int,
+        worker: int,
     ) -> int:
         status: int = _library.lib.pgqrs_admit(
-            self._handle, op, queue, len(queue), *_texts(payloads), batch, delay_us
+            self._handle, op, queue, len(queue), *_texts(payloads), batch, delay_us, worker
         )
         return status
 
@@ -149,6 +155,7 @@ class Store:
                 "keep_delivered": options.keep_delivered,
                 "vt_us": options.vt_us,
                 "until_empty": options.until_empty,
+                "worker": options.worker_id,
             },
         )
         status: int = _library.lib.pgqrs_consume_iter(

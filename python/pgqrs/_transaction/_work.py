@@ -32,7 +32,7 @@ async def produce(
     """Stores payloads in the transaction, and returns their ids in order."""
     transaction = adopt(tx)
     await transaction.check()
-    admitted = await link.call(link.native.admit, queue, texts, batch, delay_us)
+    admitted = await link.call(link.native.admit, queue, texts, batch, delay_us, worker)
     ids: list[int] = []
     for piece in _pieces(texts):
         call = Call(

@@ -236,7 +236,7 @@ async def test_an_id_that_is_none_is_a_validation_error(memory_dsn):
             lambda: consumer.archive_batch(5),
             lambda: consumer.delete(2**63),
             lambda: consumer.extend_vt(1, -1),
-            lambda: consumer.dequeue(0),
+            lambda: consumer.dequeue(-1),
             lambda: consumer.dequeue_many_with_delay(0, 30),
             lambda: consumer.dequeue_many_with_delay(1, 0),
         ):

@@ -80,3 +80,18 @@ async def test_a_store_in_memory_has_no_transactions(place):
     async with pgqrs.connect("memory://") as store:
         with psycopg.connect(place) as connection:
             await refused(store, connection, "memory://")
+
+
+async def test_a_suspended_producer_does_not_produce_in_a_transaction_either(place):
+    async with pgqrs.connect(place, schema=SCHEMA) as store:
+        producer = await store.producer("suspended")
+        await producer.suspend()
+        connection = await asyncpg.connect(place)
+        async with connection.transaction():
+            with pytest.raises(pgqrs.StateTransitionError, match="is suspended"):
+                await producer.enqueue(1, tx=connection)
+            await producer.resume()
+            await producer.enqueue(2, tx=connection)
+        await connection.close()
+        waiting = await (await store.get_messages()).list("suspended")
+        assert [message.payload for message in waiting] == [2]

@@ -19,6 +19,10 @@ async def with_consumer(msg: pgqrs.Message, consumer: pgqrs.Consumer) -> None:
     assert answer or answers
 
 
+async def batches(messages: list[pgqrs.Message]) -> bool | None:
+    return len(messages) < 5
+
+
 def plain(msg: pgqrs.Message) -> bool:
     return msg.read_ct < 5
 
@@ -40,6 +44,14 @@ async def main() -> None:
     producer: pgqrs.Producer = pgqrs.producer(admin, "q", "host", 1)
     one: int = await producer.enqueue_delayed({}, delay_seconds=1)
     consumer = await store.consumer("q")
+    two: list[int] = await pgqrs.enqueue_batch(producer, [1, 2])
+    leased: list[pgqrs.QueueMessage] = await pgqrs.dequeue(consumer, len(two))
+    await pgqrs.dequeue().worker(consumer).batch(5).handle_batch(batches).poll(store)
+    await pgqrs.consume_batch(store, "q", 10, batches, until_empty=True)
+    archived: bool = await pgqrs.archive_batch(consumer, leased)
+    waiting: list[pgqrs.MessageInfo] = await (await store.get_messages()).list("q", "ready")
+    async with store.consume_iter("q", poll_interval_ms=50) as iterator:
+        archived = archived and await iterator.archive(waiting[0].id)
     found: list[pgqrs.Message] = await consumer.dequeue_many_with_delay(one, 30)
     try:
         await found[0].archive()

@@ -28,9 +28,37 @@ def test_the_table_of_limits_has_every_option():
 def test_an_option_out_of_its_range_is_a_config_error_that_names_it(name):
     for value in LIMITS[name]["good"]:
         pgqrs.Config("memory://x", **{name: value})
-    for value in [*LIMITS[name]["bad"], float("nan"), None]:
+    config = pgqrs.Config("memory://x")
+    bad = [*LIMITS[name]["bad"], float("nan")]
+    if name not in ("schema", "max_connections"):
+        bad.append(None)
+    for value in bad:
         with pytest.raises(pgqrs.ConfigError, match=name):
             pgqrs.Config("memory://x", **{name: value})
+        with pytest.raises(pgqrs.ConfigError, match=name):
+            setattr(config, name, value)
+    assert config == pgqrs.Config("memory://x")
+    for value in LIMITS[name]["good"]:
+        setattr(config, name, value)
+    assert config == pgqrs.Config("memory://x", **{name: LIMITS[name]["good"][-1]})
+
+
+def test_the_first_three_options_may_be_given_by_position_or_as_none():
+    config = pgqrs.Config("memory://x", "s", 3)
+    assert (config.schema, config.max_connections) == ("s", 3)
+    config.schema = config.max_connections = None
+    assert config == pgqrs.Config("memory://x", None, None) == pgqrs.Config("memory://x")
+    with pytest.raises(TypeError):
+        pgqrs.Config("memory://x", "s", 3, True)
+
+
+def test_the_dsn_of_a_config_stays_and_a_name_that_is_no_option_is_refused():
+    config = pgqrs.Config("memory://x")
+    with pytest.raises(AttributeError, match="with_dsn"):
+        config.dsn = "memory://y"
+    with pytest.raises(AttributeError, match="max_conections"):
+        config.max_conections = 3
+    assert config.with_dsn("memory://y").dsn == "memory://y"
 
 
 @pytest.mark.parametrize("given", ["", 5, "memory://\0"])
@@ -46,7 +74,7 @@ def test_connect_has_the_options_of_a_config():
 
 def test_no_password_is_in_the_repr_of_a_config():
     config = pgqrs.Config("postgresql://user:secret@host/db?password=secret")
-    assert "secret" not in repr(config)
+    assert "secret" not in f"{config!r}{config}"
 
 
 def test_a_config_becomes_the_json_that_the_library_takes():
@@ -149,6 +177,10 @@ async def test_connect_without_any_dsn_says_what_to_do(monkeypatch):
 async def test_connect_with_takes_a_config(memory_dsn):
     async with pgqrs.connect_with(pgqrs.Config(memory_dsn, default_lock_time_seconds=7)) as store:
         assert store.config.default_lock_time_seconds == 7
+    config = pgqrs.Config(memory_dsn)
+    async with pgqrs.connect_with(config) as store:
+        config.max_read_ct = 9
+        assert store.config == pgqrs.Config(memory_dsn)
     with pytest.raises(pgqrs.ValidationError, match="Config"):
         pgqrs.connect_with("memory://x")
 

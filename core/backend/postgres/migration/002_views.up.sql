@@ -29,4 +29,66 @@ join {schema}.pgqrs_done d
    and d.lo > l.id - 4096 and d.lo <= l.id and d.hi >= l.id
    and d.ids @> l.id;
 
+-- A page of the live messages of a queue, by id: at most `most`, with ids above
+-- `behind`, in that state (null: any). It may be shorter, and has at least one, where
+-- the payloads come to 16 MiB as they are stored.
+--
+-- Sets lie between each other, but no set reaches farther than 4096 ids. So the page is
+-- in the first sets that begin behind `behind` and have enough messages, in those that
+-- begin before their last id, and in those that begin before `behind` and may reach
+-- beyond it. All that by the lookup index, in one snapshot (stable).
+create function {schema}.pgqrs_messages_page(
+    queue bigint, in_state text, behind bigint, most integer, at timestamptz default null)
+returns table (
+    message_id bigint, payload json, enqueued_at timestamptz, producer bigint, held_by bigint, due timestamptz,
+    delivered integer, taken_at timestamptz, consumer bigint, fate text)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set plan_cache_mode = force_generic_plan
+as $body$
+declare
+    moment constant timestamptz := coalesce(at, clock_timestamp());
+    upto   bigint := behind;
+    found  bigint := 0;
+    span   record;
+begin
+    for span in
+        select s.hi, s.n from {schema}.pgqrs_spans s
+        where s.queue_id = queue and s.lo > behind
+          and (in_state is null or in_state = case when s.vt <= moment then 'ready' when s.lease = 0 then 'delayed' else 'leased' end)
+        order by s.lo, s.hi
+    loop
+        upto := greatest(upto, span.hi);
+        found := found + span.n;
+        exit when found >= most;
+    end loop;
+    return query
+        with page as materialized (
+            select i.id, s.lease, s.vt, s.read_ct, s.dequeued_at, s.consumer_worker_id,
+                   case when s.vt <= moment then 'ready' when s.lease = 0 then 'delayed' else 'leased' end as state
+            from {schema}.pgqrs_spans s, unnest(s.ids) r, generate_series(lower(r), upper(r) - 1) i(id)
+            where s.queue_id = queue and s.lo > behind - 4096 and s.lo <= upto and s.hi > behind and i.id > behind
+              and (in_state is null or in_state = case when s.vt <= moment then 'ready' when s.lease = 0 then 'delayed' else 'leased' end)
+            order by i.id
+            limit most
+        )
+        select m.id, m.payload, m.enqueued_at, coalesce(m.producer_worker_id, 0), m.lease, m.vt, m.read_ct, m.dequeued_at,
+               coalesce(m.consumer_worker_id, 0), m.state
+        from (
+            select p.*, l.payload, l.enqueued_at, l.producer_worker_id,
+                   sum(pg_column_size(l.payload)) over (order by p.id rows between unbounded preceding and 1 preceding) as bytes
+            from page p, lateral (
+                select k.* from {schema}.pgqrs_log k where k.id = p.id and k.queue_id = queue
+                offset 0
+            ) l
+        ) m
+        where coalesce(m.bytes, 0) < 16777216
+        order by m.id;
+end
+$body$;
+
 update {schema}.pgqrs_schema set version = 2, compatible_from = 2, upgraded_at = now();

@@ -60,6 +60,11 @@ left join lateral (
 ) d on true
 where l.id = $1 and (s.id is not null or d.id is not null)
 
+-- The function says what it reads. It locks nothing.
+-- name: message_list
+select message_id, $1::bigint, payload, enqueued_at, producer, held_by, due, delivered, taken_at, consumer, fate, null::timestamptz
+from {schema}.pgqrs_messages_page($1, $2, $3, $4, $5)
+
 -- Reads the rows of the queue in both tables, and no message.
 -- name: message_count
 select coalesce(sum(n) filter (where state = 'ready'), 0)::bigint,

@@ -30,7 +30,7 @@ with asked(kind, role) as (
     ('producer', 'insert',                             'table pgqrs_spans'),
     ('producer', 'insert',                             'table pgqrs_tally'),
     ('producer', 'select, update',                     'table pgqrs_waiting'),
-    ('producer', 'select, insert, update',             'table pgqrs_workers'),
+    ('producer', 'select, insert, update, delete',     'table pgqrs_workers'),
     ('producer', 'usage',                              'sequence pgqrs_workers_id_seq'),
     ('consumer', 'select',                             'table pgqrs_schema'),
     ('consumer', 'select, insert, update (created_at)', 'table pgqrs_queues'),
@@ -42,7 +42,7 @@ with asked(kind, role) as (
     ('consumer', 'select, insert, update',             'table pgqrs_totals'),
     ('consumer', 'select, insert, update, delete',     'table pgqrs_rates'),
     ('consumer', 'select, insert, update',             'table pgqrs_waiting'),
-    ('consumer', 'select, insert, update',             'table pgqrs_workers'),
+    ('consumer', 'select, insert, update, delete',     'table pgqrs_workers'),
     ('consumer', 'usage',                              'sequence pgqrs_workers_id_seq'),
     ('consumer', 'usage',                              'sequence pgqrs_lease')
 ), statements(step, statement) as (
