@@ -79,12 +79,16 @@ class Crew:
         command = [
             *self.within(post.route),
             *(sys.executable, "-X", "faulthandler", "-m", f"soak.programs.{post.role}"),
-            *("--dsn", self.dsn_of(post.route), "--queue", "soak", "--folder", str(self.folder)),
+            *("--queue", "soak", "--folder", str(self.folder)),
             *("--name", name, "--mode", post.mode, "--seed", str(self.seed), *self.options),
         ]
         with (self.folder / f"{name}.err").open("wb") as errors:
             process = subprocess.Popen(
-                command, cwd=PROJECT, stdin=subprocess.DEVNULL, stderr=errors, env=os.environ
+                command,
+                cwd=PROJECT,
+                stdin=subprocess.DEVNULL,
+                stderr=errors,
+                env=os.environ | {"PGQRS_DSN": self.dsn_of(post.route)},
             )
         member = Member(post, name, process)
         self.members.append(member)

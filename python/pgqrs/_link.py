@@ -321,10 +321,11 @@ class Link:
 
     def _abandon(self, then: Callable[[], object]) -> None:
         if not self._freed:
-            dropped = sum(1 for future in self._futures.values() if not future.done())
+            dropped = 0
             if not self.loop.is_closed():
                 self.loop.remove_reader(self._fd)
-            if not self.closing:
+            if not self.closing:  # else: a close() that was cancelled is carried out
+                dropped = sum(1 for future in self._futures.values() if not future.done())
                 self._begin_close()
             self._await_farewell()
             self.discard()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import os
 import random
 import signal
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Options:
 def options(role: str) -> Options:
     """Reads the command line, and opens the ledger and the log beside it."""
     parser = argparse.ArgumentParser()
-    for name in ("dsn", "queue", "folder", "name", "mode"):
+    for name in ("queue", "folder", "name", "mode"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--rate", type=float, default=100)
@@ -51,7 +52,7 @@ def options(role: str) -> Options:
     ledger = Ledger(folder / f"{given.name}.ledger")
     ledger.write(HELLO, given.name, role)
     return Options(
-        given.dsn,
+        os.environ["PGQRS_DSN"],  # on the command line everybody would see it
         given.queue,
         given.name,
         ledger,
