@@ -26,7 +26,7 @@ WARM_UP = 0.3
 MOST_POINTS = 120
 """As many points are compared in pairs; more samples are put together by medians."""
 
-FEWEST_SAMPLES = 20
+FEWEST_SAMPLES = 6  # behind the warm-up
 
 SLACK = {"memory KiB": (0.08, 8 * 1024), "goroutines": (0.1, 6)}
 OTHER_SLACK = (0.0, 3)

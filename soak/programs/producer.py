@@ -24,7 +24,8 @@ PAUSE_SECONDS = 0.05  # after an error, before the next call
 PUSHING_TASKS = 1000
 PUSHED_BYTES = 20_000  # at most, of one payload
 PENDING_BYTES = 4 * 2**20  # of a pushing program
-HURRY_SECONDS = 0.5
+PUSHED_RATE = 8  # times the rate of others, so that the room is full after a moment
+HURRY_SECONDS = 0.2
 
 
 def pushes(o: Options) -> bool:
@@ -58,7 +59,7 @@ async def produce(o: Options, store: pgqrs.Store, numbers: itertools.count[int])
 async def main(o: Options) -> None:
     """Until SIGTERM; what is on its way then is awaited."""
     stop, numbers = told_to_stop(), itertools.count(1)
-    tasks = PUSHING_TASKS if pushes(o) else TASKS
+    tasks, rate = (PUSHING_TASKS, PUSHED_RATE * o.rate) if pushes(o) else (TASKS, o.rate)
     bounds: dict[str, float] = {"max_pending_bytes": PENDING_BYTES} if pushes(o) else {}
     if o.mode == "hurry":
         bounds["produce_timeout_seconds"] = HURRY_SECONDS
@@ -67,7 +68,7 @@ async def main(o: Options) -> None:
         while not stop.is_set():
             count = await produce(o, store, numbers)
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(stop.wait(), count * tasks / o.rate)
+                await asyncio.wait_for(stop.wait(), count * tasks / rate)
 
     async with connected(o, stop, **bounds) as store:
         await asyncio.gather(*(work(store) for _ in range(tasks)))
