@@ -54,9 +54,9 @@ test-race: $(VENV)/.built ## the Go tests under the race detector
 fuzz: $(VENV)/.built ## compare the backends in random operation sequences for FUZZTIME (default 5m)
 	go test ./core/backend/postgres -run '^$$' -fuzz FuzzModel -fuzztime $(or $(FUZZTIME),5m)
 
-soak: $(VENV)/.built $(VENV)/.tools ## faults and a ledger for SOAKTIME seconds a run (default 120; SEED=, FAULTS=mix|each|none|NAME,…, ROUNDS=)
+soak: $(VENV)/.built $(VENV)/.tools ## faults and a ledger for SOAKTIME seconds a run (default 120; SEED=, FAULTS=mix|each|none|NAME,…, ROUNDS=, LOAD=0.5)
 	@mkdir -p build && go build -buildvcs=false -o build/testserver ./core/internal/testserver/run
-	@PGQRS_TESTSERVER=$(CURDIR)/build/testserver $(BIN)/python -m soak --seconds $(or $(SOAKTIME),120) --faults $(or $(FAULTS),mix) --rounds $(or $(ROUNDS),1) $(if $(SEED),--seed $(SEED))
+	@PGQRS_TESTSERVER=$(CURDIR)/build/testserver $(BIN)/python -m soak --seconds $(or $(SOAKTIME),120) --faults $(or $(FAULTS),mix) --rounds $(or $(ROUNDS),1) $(if $(SEED),--seed $(SEED)) $(if $(LOAD),--load $(LOAD))
 
 stress: $(VENV)/.built ## run random calls on the tables for STRESSTIME (default 1h), crashes of the server included
 	go test ./core/backend/postgres/stress -count=1 -timeout 0 -stress.duration $(or $(STRESSTIME),1h)

@@ -165,6 +165,8 @@ class DriverProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        assert self._process.stdout
+        self._process.stdout.close()
 
 
 def command(driver: Driver) -> list[str]:

@@ -230,7 +230,7 @@ void pgqrs_batch_free(pgqrs_batch *batch);
  *    "connection_timeout_seconds": 30, "answer_timeout_seconds": 60, "default_lock_time_seconds": 5,
  *    "default_max_batch_size": 100, "max_read_ct": 5, "max_lease_seconds": 3600,
  *    "max_payload_size_bytes": 0, "max_pending_bytes": 268435456,
- *    "produce_timeout_seconds": 0}
+ *    "produce_timeout_seconds": 0, "max_prefetch_bytes": 67108864}
  * Only dsn is required; an unknown key is PGQRS_CONFIG. *store is set at once, to
  * 0 when the call is refused; the completion (PGQRS_RESULT_NONE) says when it is
  * connected. Until then submits are PGQRS_BAD_HANDLE, but for pgqrs_cancel and

@@ -41,6 +41,7 @@ type Batch struct {
 	stream *Stream // nil for DequeueBatch
 	vt     time.Duration
 	ids    []int64 // of Messages; survives what the reader does to them
+	bytes  int64   // of their payloads
 	sorted bool    // ids ascend, as nearly always
 	// suspect: one of its messages may kill its process; see suspect.go.
 	suspect bool
@@ -75,6 +76,7 @@ func newBatch(s *Store, st *Stream, p *backend.MessageDequeueParams, r *backend.
 	}
 	for i := range r.Messages {
 		b.ids[i] = r.Messages[i].ID
+		b.bytes += int64(len(r.Messages[i].Payload))
 		b.sorted = b.sorted && (i == 0 || b.ids[i] > b.ids[i-1])
 	}
 	b.promised = asked.Add(vt)

@@ -49,6 +49,9 @@ type Config struct {
 	// ProduceTimeout is how long a produce waits for room, up to 1 day; then it is
 	// ErrTimeout, and nothing was stored. 0, the default: until there is room.
 	ProduceTimeout time.Duration
+	// MaxPrefetchBytes bounds the payloads that one stream (a consume loop) has fetched
+	// and not handed on, 64 KiB … 1 TiB; one message is always fetched. Default 64 MiB.
+	MaxPrefetchBytes int64
 	// What payloads may be; all is off by default. MaxPayloadSize and MaxStringLength
 	// (of strings and keys) are in bytes of UTF-8; MaxObjectDepth counts objects and
 	// arrays in each other; 0 is no limit of ours. ForbiddenKeys may occur in no object,
@@ -81,6 +84,9 @@ const (
 	// MaxBatchSize bounds the limit of one dequeue.
 	MaxBatchSize = 10000
 	maxReadCount = 1_000_000
+	// Bounds of the options that limit memory.
+	minMemory = 64 << 10
+	maxMemory = 1 << 40
 	// Bounds of the options that limit payloads and rates.
 	maxLimitedLength = 1 << 30
 	maxLimitingKeys  = 1000
@@ -94,7 +100,7 @@ func NewConfig(dsn string) *Config {
 	return &Config{
 		DSN: dsn, Schema: "public", MaxConnections: 16, AutoInstall: true, AutoCreateQueues: true,
 		ConnectTimeout: 30 * time.Second, AnswerTimeout: 60 * time.Second, DefaultLockTime: 5 * time.Second, DefaultMaxBatchSize: 100,
-		MaxReadCount: 5, MaxLease: time.Hour, HeartbeatInterval: 5 * time.Second, MaxPendingBytes: 256 << 20,
+		MaxReadCount: 5, MaxLease: time.Hour, HeartbeatInterval: 5 * time.Second, MaxPendingBytes: 256 << 20, MaxPrefetchBytes: 64 << 20,
 		MaxEnqueueBurst: 50, RateLimitWaits: true,
 	}
 }
@@ -134,6 +140,9 @@ func WithMaxLease(d time.Duration) Option { return func(c *Config) { c.MaxLease 
 
 // WithMaxPendingBytes sets Config.MaxPendingBytes.
 func WithMaxPendingBytes(n int64) Option { return func(c *Config) { c.MaxPendingBytes = n } }
+
+// WithMaxPrefetchBytes sets Config.MaxPrefetchBytes.
+func WithMaxPrefetchBytes(n int64) Option { return func(c *Config) { c.MaxPrefetchBytes = n } }
 
 // WithProduceTimeout sets Config.ProduceTimeout.
 func WithProduceTimeout(d time.Duration) Option { return func(c *Config) { c.ProduceTimeout = d } }
@@ -186,8 +195,10 @@ func (c *Config) validateLimits() error {
 	switch {
 	case c.MaxPayloadSize < 0:
 		return fail("max_payload_size_bytes must not be negative")
-	case c.MaxPendingBytes < 64<<10 || c.MaxPendingBytes > 1<<40:
-		return fail("max_pending_bytes must be between 65536 and 1099511627776, not %d", c.MaxPendingBytes)
+	case c.MaxPrefetchBytes < minMemory || c.MaxPrefetchBytes > maxMemory:
+		return fail("max_prefetch_bytes must be between %d and %d, not %d", minMemory, maxMemory, c.MaxPrefetchBytes)
+	case c.MaxPendingBytes < minMemory || c.MaxPendingBytes > maxMemory:
+		return fail("max_pending_bytes must be between %d and %d, not %d", minMemory, maxMemory, c.MaxPendingBytes)
 	case c.ProduceTimeout < 0 || c.ProduceTimeout > 24*time.Hour:
 		return fail("produce_timeout_seconds must be between 0 (no limit) and 86400, not %g", c.ProduceTimeout.Seconds())
 	case c.MaxStringLength < 0 || c.MaxStringLength > maxLimitedLength:

@@ -18,13 +18,13 @@ import (
 const wholeConfig = `{"dsn": "memory://", "schema": "s", "max_connections": 3, "auto_install": false,
 	"auto_create_queues": false, "connection_timeout_seconds": 1.5, "answer_timeout_seconds": 9, "default_lock_time_seconds": 0.1, "default_max_batch_size": 7,
 	"max_read_ct": 0, "max_lease_seconds": 60, "heartbeat_interval_seconds": 2, "max_payload_size_bytes": 100,
-	"max_pending_bytes": 70000, "produce_timeout_seconds": 3,
+	"max_pending_bytes": 70000, "produce_timeout_seconds": 3, "max_prefetch_bytes": 80000,
 	"max_string_length": 10, "max_object_depth": 4, "forbidden_keys": ["a", "b"], "required_keys": ["c"],
 	"max_enqueue_per_second": 0.5, "max_enqueue_burst": 9, "rate_limit_waits": false}`
 
 var wantWhole = pgqrs.Config{
 	DSN: "memory://", Schema: "s", MaxConnections: 3, ConnectTimeout: 1500 * time.Millisecond, AnswerTimeout: 9 * time.Second,
-	MaxPendingBytes: 70000, ProduceTimeout: 3 * time.Second,
+	MaxPendingBytes: 70000, ProduceTimeout: 3 * time.Second, MaxPrefetchBytes: 80000,
 	DefaultLockTime: 100 * time.Millisecond, DefaultMaxBatchSize: 7, MaxLease: time.Minute, HeartbeatInterval: 2 * time.Second,
 	MaxPayloadSize: 100, MaxStringLength: 10, MaxObjectDepth: 4, ForbiddenKeys: []string{"a", "b"}, RequiredKeys: []string{"c"},
 	MaxEnqueuePerSecond: 0.5, MaxEnqueueBurst: 9,

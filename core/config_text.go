@@ -27,6 +27,7 @@ type configText struct {
 	MaxPayloadSize      *int64   `json:"max_payload_size_bytes"`
 	MaxPendingBytes     *int64   `json:"max_pending_bytes"`
 	ProduceTimeout      *float64 `json:"produce_timeout_seconds"`
+	MaxPrefetchBytes    *int64   `json:"max_prefetch_bytes"`
 	MaxStringLength     *int     `json:"max_string_length"`
 	MaxObjectDepth      *int     `json:"max_object_depth"`
 	ForbiddenKeys       []string `json:"forbidden_keys"`
@@ -68,6 +69,7 @@ func ParseConfig(text []byte) (*Config, error) {
 	set(&c.MaxPayloadSize, t.MaxPayloadSize)
 	set(&c.MaxPendingBytes, t.MaxPendingBytes)
 	setSeconds(&c.ProduceTimeout, t.ProduceTimeout)
+	set(&c.MaxPrefetchBytes, t.MaxPrefetchBytes)
 	set(&c.MaxStringLength, t.MaxStringLength)
 	set(&c.MaxObjectDepth, t.MaxObjectDepth)
 	c.ForbiddenKeys, c.RequiredKeys = t.ForbiddenKeys, t.RequiredKeys

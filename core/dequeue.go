@@ -101,6 +101,10 @@ func (s *Store) dequeue(st *Stream, p *backend.MessageDequeueParams) (b *Batch, 
 	b = newBatch(s, st, p, r, asked)
 	s.ledger.add(b)
 	s.keeper.add(b)
+	if len(r.Excess) > 0 { // now: the next dequeue would pass them over
+		_, err = s.settleInTurn(s.ctx, settlement{verb: releasing, queueID: p.QueueID, undelivered: true}, r.Excess)
+		s.logGiveBack(nil, err)
+	}
 	return b, 0, nil
 }
 

@@ -244,3 +244,36 @@ func TestTheKeeperForgetsWhatIsOver(t *testing.T) {
 		}
 	})
 }
+
+// Else it would be kept for Config.MaxLease, though its handler has ended.
+func TestWhatCouldNotBeSettledIsKeptNoMore(t *testing.T) {
+	for verb, settle := range map[string]pgqrs.Settlement{
+		"archive": pgqrs.Archiving(), "delete": pgqrs.Deleting(), "release": pgqrs.Releasing(0),
+	} {
+		t.Run(verb, func(t *testing.T) {
+			onEach(t, func(t *testing.T, p *place) {
+				f := newFaulty()
+				s := p.through(t, f.wrap, pgqrs.WithConnectTimeout(100*time.Millisecond))
+				ids := p.produce(t, "tasks", 2)
+				st := openStream(t, s, "tasks", pgqrs.StreamOptions{VT: 300 * time.Millisecond, KeepDelivered: true})
+				b := next(t, st)
+				m := take(t, b)
+				take(t, b)
+				f.failBefore(verb, always(unreachable()))
+				target := pgqrs.Target{QueueID: m.QueueID, Deliveries: []backend.Delivery{{Lease: m.Lease, ID: m.ID}}}
+				if _, err := s.Settle(t.Context(), settle, target); !errors.Is(err, pgqrs.ErrConnection) {
+					t.Fatal(err)
+				}
+				f.failBefore(verb, nil)
+				again := next(t, st)
+				if m := take(t, again); m.ID != ids[0] || m.ReadCount != 2 || len(again.Messages) != 1 {
+					t.Errorf("%+v", m)
+				}
+				if r := p.record(t, ids[1]); r.ReadCount != 1 { // its neighbour is kept
+					t.Errorf("%+v", r)
+				}
+				closeStream(t, st)
+			})
+		})
+	}
+}

@@ -157,6 +157,23 @@ func (l *ledger) settledOfLease(deliveries []backend.Delivery) {
 	}
 }
 
+// lapse lets the leases of deliveries end at their vt: somebody wanted to settle them, and
+// nobody can tell whether that was done. Else what a stream keeps until it is settled
+// would be kept for as long as a handler may hang. They can still be settled by their ids.
+func (l *ledger) lapse(deliveries []backend.Delivery) {
+	for _, d := range deliveries {
+		l.mu.Lock()
+		b := l.batches[d.Lease]
+		l.mu.Unlock()
+		if b == nil || !b.keepsDelivered() {
+			continue
+		}
+		if b.settle(d.ID) {
+			b.stream.batchEnded()
+		}
+	}
+}
+
 // holds says whether a delivery is known and not settled by this process; certain:
 // and its lease lasts by our own clock, so that nobody else can have touched it.
 func (l *ledger) holds(d backend.Delivery) (held, certain bool) {

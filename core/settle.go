@@ -82,6 +82,8 @@ func (s *Store) carryDistinct(key settlement, flight []*settling) {
 	if len(all) > 0 {
 		if answers, err = s.settleSurely(key, all, failures); err == nil {
 			s.afterSettling(key, all)
+		} else if key.verb != extending {
+			s.ledger.lapse(all)
 		}
 	}
 	for _, c := range flight {

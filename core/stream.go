@@ -54,6 +54,7 @@ type Stream struct {
 	live     map[*Batch]struct{}
 	fetching *fetch
 	size     adaptiveSize
+	budget   byteBudget
 }
 
 // fetch is one dequeue on its way. It is not tied to the reader's context: what
@@ -89,6 +90,7 @@ func (s *Store) OpenStream(queue string, o StreamOptions) (*Stream, error) {
 	st := &Stream{
 		store: s, queue: queue, options: o, live: make(map[*Batch]struct{}),
 		ended: make(chan struct{}), wake: make(chan struct{}, 1), over: make(chan struct{}, 1),
+		budget: byteBudget{most: s.config.MaxPrefetchBytes},
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -182,7 +184,7 @@ func (st *Stream) await(ctx context.Context) (*fetch, error) {
 // fetch leases what the reader has room for.
 func (st *Stream) fetch(f *fetch) {
 	st.awaitNoSuspect()
-	limit := st.room()
+	limit, bytes := st.room()
 	if f.full = limit <= 0; f.full {
 		return
 	}
@@ -195,7 +197,7 @@ func (st *Stream) fetch(f *fetch) {
 			f.next, f.told = -1, true // when it is resumed
 			return err
 		}
-		p := &backend.MessageDequeueParams{QueueID: q.ID, WorkerID: worker, Limit: limit, VT: st.options.VT}
+		p := &backend.MessageDequeueParams{QueueID: q.ID, WorkerID: worker, Limit: limit, MaxBytes: bytes, VT: st.options.VT}
 		looked := time.Now()
 		f.batch, f.next, err = st.dequeue(p)
 		if err != nil || f.batch != nil || st.options.UntilEmpty && !f.busy {
@@ -257,6 +259,7 @@ func (st *Stream) dequeue(p *backend.MessageDequeueParams) (*Batch, time.Duratio
 		defer st.mu.Unlock()
 		st.live[b] = struct{}{}
 		st.size.fetched(len(b.ids) >= p.Limit)
+		st.budget.fetched(len(b.ids), b.bytes)
 	}
 	return b, next, err
 }
@@ -274,22 +277,32 @@ func (st *Stream) subscribe(queueID int64) {
 	st.hears, st.deafen = queueID, st.store.hub.subscribe(queueID, st.wake)
 }
 
-// room is how many more messages may be leased ahead of the reader.
-func (st *Stream) room() int {
+// room is how many more messages, and how many bytes of them, may be leased ahead of
+// the reader.
+func (st *Stream) room() (messages int, bytes int64) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	held := 0
+	held, heldBytes := 0, int64(0)
 	for b := range st.live {
 		n := b.undelivered()
-		if held += n; n == 0 && b.isOver() {
+		held += n
+		if n > 0 {
+			heldBytes += b.bytes // to the last message it lies in memory as a whole
+		} else if b.isOver() {
 			delete(st.live, b)
 		}
 	}
 	if st.options.BatchSize > 0 {
-		return st.options.BatchSize - held
+		messages = st.options.BatchSize - held
+	} else {
+		// While the reader works on one fetch the next may be leased.
+		messages = min(st.size.next()-held/2, largestFetch-held)
 	}
-	// While the reader works on one fetch the next may be leased.
-	return min(st.size.next()-held/2, largestFetch-held)
+	fit, bytes := st.budget.fits(heldBytes)
+	if held == 0 {
+		fit = max(fit, 1) // one at least, however long it is
+	}
+	return min(messages, fit), max(bytes, 1)
 }
 
 // isBusy says of a stream with UntilEmpty whether it delivered, or has yet to

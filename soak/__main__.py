@@ -7,11 +7,12 @@ import asyncio
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from .faults import FAULTS
 from .faults_root import on_small_disk
-from .run import Outcome, Plan, choose, fresh_seed, run
+from .run import Outcome, Plan, capacity, choose, fresh_seed, run
 from .server import PROJECT, Server
 
 FOLDER = Path(os.environ.get("SOAK_FOLDER", PROJECT / "build" / "soak"))
@@ -30,13 +31,16 @@ def main() -> int:
         + ", ".join(FAULTS.kinds),
     )
     parser.add_argument("--rate", type=float, default=60, help="messages a second and producer")
+    parser.add_argument(
+        "--load", type=float, help="instead: the part of what the programs can do here"
+    )
     parser.add_argument("--figures", type=Path, default=FOLDER / "results.json")
     options = parser.parse_args()
     seed = fresh_seed() if options.seed is None else options.seed
     plans = []
     for round_number in range(options.rounds):
         plans += plans_of(options.faults, seed + round_number, options.seconds, options.rate)
-    outcomes = asyncio.run(run_all(plans, options.figures))
+    outcomes = asyncio.run(run_all(plans, options.figures, options.load))
     return 1 if any(outcome.problems for outcome in outcomes) else 0
 
 
@@ -51,11 +55,16 @@ def plans_of(names: str, seed: int, seconds: float, rate: float) -> list[Plan]:
     return [Plan(names, plain or tuple(kinds), seed, seconds, rate=rate, mixed=len(kinds) > 1)]
 
 
-async def run_all(plans: list[Plan], figures: Path) -> list[Outcome]:
+async def run_all(plans: list[Plan], figures: Path, load: float | None) -> list[Outcome]:
     """One after the other, on one server."""
     outcomes: list[Outcome] = []
     server = await asyncio.to_thread(Server)
     try:
+        if load is not None:
+            most = await capacity(server, plans[0], FOLDER / "capacity")
+            rate = load * most / plans[0].producers
+            print(f"{most:,.0f} messages a second go through here; {load:.0%} of that", flush=True)
+            plans = [replace(plan, rate=rate) for plan in plans]
         for plan in plans:
             print(f"{plan.name}, seed {plan.seed}", flush=True)
             if any(kind.small_disk for kind in plan.kinds):

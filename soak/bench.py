@@ -36,6 +36,7 @@ class Bench:
         self.random = random.Random(seed)
         self.rate = rate
         self.answer_timeout = 3.0
+        self.outage_seconds = 60.0
         self.dsn = ""
         self.proxy = Proxy(server.port)
         self.poolers: dict[str, PgBouncer] = {}
@@ -77,8 +78,13 @@ class Bench:
         await self._way_in.start()
         self.address[ways.NAMESPACE] = (HERE, self._way_in.port)
 
-    async def man(self, routes: list[str], producers: int, consumers: int) -> None:
+    async def man(
+        self, routes: list[str], producers: int, consumers: int, pushers: int = 0
+    ) -> None:
         """Starts the crew, its members on the routes in turn."""
+        for n in range(pushers):
+            mode = ("push", "hurry")[n % 2]
+            self.crew.start(Post("producer", f"p-{mode}", mode, routes[0]))
         for n in range(producers):
             self.crew.start(Post("producer", f"p{n + 1}", "plain", routes[n % len(routes)]))
         for n in range(consumers):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from .server import PROJECT
 MODES = ("handler", "explicit", "iterate", "dequeue")
 END_SECONDS = 30.0
 """How long a program may take to end when it is told to."""
+SUCCESS = re.compile(rb'^\["(?:stored|got)"', re.MULTILINE)
 START_SECONDS = 30.0
 """How long a program may take until it has its first message."""
 
@@ -79,12 +81,16 @@ class Crew:
         command = [
             *self.within(post.route),
             *(sys.executable, "-X", "faulthandler", "-m", f"soak.programs.{post.role}"),
-            *("--dsn", self.dsn_of(post.route), "--queue", "soak", "--folder", str(self.folder)),
+            *("--queue", "soak", "--folder", str(self.folder)),
             *("--name", name, "--mode", post.mode, "--seed", str(self.seed), *self.options),
         ]
         with (self.folder / f"{name}.err").open("wb") as errors:
             process = subprocess.Popen(
-                command, cwd=PROJECT, stdin=subprocess.DEVNULL, stderr=errors, env=os.environ
+                command,
+                cwd=PROJECT,
+                stdin=subprocess.DEVNULL,
+                stderr=errors,
+                env=os.environ | {"PGQRS_DSN": self.dsn_of(post.route)},
             )
         member = Member(post, name, process)
         self.members.append(member)
@@ -108,11 +114,11 @@ class Crew:
         return self.start(member.post)
 
     async def await_work(self, member: Member) -> None:
-        """Waits until a program has done something: its ledger says more than hello."""
+        """Waits until a program has had a success: its ledger tells of one."""
         deadline = time.monotonic() + START_SECONDS
         path = self.folder / f"{member.name}.ledger"
         while time.monotonic() < deadline and member.runs:
-            if path.exists() and path.read_bytes().count(b"\n") > 1:
+            if path.exists() and SUCCESS.search(path.read_bytes()):
                 return
             await asyncio.sleep(0.05)
         self._fail(member, f"did nothing within {START_SECONDS} s")

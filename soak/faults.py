@@ -29,6 +29,7 @@ NAMESPACE = "namespace"
 STOPPED_SECONDS = 4.0
 """How long a program is stopped: twice its lease."""
 MANY_CONNECTIONS = 400
+OUTAGE = "server-down"
 LOCK_SOME = "select id from pgqrs_spans order by "
 
 
@@ -134,6 +135,13 @@ async def restart_immediate(bench: Bench) -> None:
 async def server_away(bench: Bench) -> None:
     """The server is down for ten seconds."""
     await bench.server_down("stop", 10)
+
+
+@FAULTS.add(OUTAGE)
+async def server_down(bench: Bench) -> None:
+    """The server is down for a minute, or as long as the bench was told, while producers
+    push."""
+    await bench.server_down("stop", bench.outage_seconds)
 
 
 @FAULTS.add("backends-terminated")

@@ -43,6 +43,7 @@ UNSETTLED = "unsettled"  # verb, id, lease, maybe, error
 FAULT = "fault"  # name, end_us, details         by the bench; its moment is the begin
 STARTED = "started"  # name, role                by the bench
 ENDED = "ended"  # name                          by the bench, before it ends a program
+FOOTPRINT = "footprint"  # memory KiB, goroutines, descriptors, connections
 BYE = "bye"
 
 

@@ -39,11 +39,13 @@ type MessageProduceParams struct {
 // MessageDequeueParams asks for up to Limit messages, leased for VT; where that is
 // 0, for the queue's own DefaultVT, and where it has none, for DefaultVT. What was
 // leased MaxReadCount times before becomes dead (0: never); the queue's own
-// MaxReadCount comes before it.
+// MaxReadCount comes before it. MaxBytes bounds what the answer holds in memory: at
+// least one message is in it, however long that is.
 type MessageDequeueParams struct {
 	QueueID      int64
 	WorkerID     int64 // 0: none
 	Limit        int
+	MaxBytes     int64 // of all payloads together; 0: as many as there are
 	VT           time.Duration
 	DefaultVT    time.Duration
 	MaxReadCount int
@@ -54,6 +56,9 @@ type MessageDequeueParams struct {
 // messages have the same Lease, VT and DequeuedAt.
 type MessageDequeueResult struct {
 	Messages []Message
+	// Excess is what was leased with them and is not in the answer, because MaxBytes
+	// were full: the caller gives it back, undelivered.
+	Excess []Delivery
 	// Dead counts the messages that moved to the dead letters on the way.
 	Dead int
 	// NextDue is how long after now the earliest message of the queue becomes

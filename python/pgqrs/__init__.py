@@ -20,7 +20,7 @@ What is public is named here, and documented where it is made:
     _message    Message                  _link      completions to futures
     _config     Config                   _codec     payloads to JSON and back
     _errors     the errors               _types     checks of arguments
-    _native     the C library
+    _native     the C library            _interpreter  what Python it needs
 
 Importing pgqrs does not load the C library: the first connect() does. So a
 process may import it, fork, and connect in its children.
@@ -29,6 +29,10 @@ process may import it, fork, and connect in its children.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from ._interpreter import check as _check_interpreter
+
+_check_interpreter()
 
 from ._admin import Admin
 from ._api import (

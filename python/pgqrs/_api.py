@@ -71,6 +71,7 @@ def connect(
     max_payload_size_bytes: int | None = None,
     max_pending_bytes: int | None = None,
     produce_timeout_seconds: float | None = None,
+    max_prefetch_bytes: int | None = None,
     max_string_length: int | None = None,
     max_object_depth: int | None = None,
     forbidden_keys: Sequence[str] | None = None,

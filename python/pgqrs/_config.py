@@ -64,6 +64,9 @@ class Config:
     produce_timeout_seconds: float = 0
     """How long produce() waits for room, up to a day; then TimeoutError, and nothing was
     stored. 0: until there is room."""
+    max_prefetch_bytes: int = 64 * 2**20
+    """How much of the payloads that one consume() or consume_iter() has fetched, and not
+    delivered, may fill the memory: 64 KiB to 1 TiB. One message is always fetched."""
     max_string_length: int = 0
     """Payloads with longer strings or keys, in bytes of UTF-8, are refused; 0: no limit."""
     max_object_depth: int = 0
@@ -124,6 +127,7 @@ _WHOLE = {
     "max_read_ct": (0, _types.MAX_READ_CT),
     "max_payload_size_bytes": (0, 2**63 - 1),
     "max_pending_bytes": (2**16, 2**40),
+    "max_prefetch_bytes": (2**16, 2**40),
     "max_string_length": (0, 2**30),
     "max_object_depth": (0, 5000),
     "max_enqueue_burst": (1, 1_000_000),

@@ -63,8 +63,9 @@ async def produce_in_batches(store: pgqrs.Store, numbers: range, advance: Any) -
     return ids
 
 
-async def work(dsn: str) -> None:
-    """The worker process: consume until standard input ends, and report on standard output."""
+async def work() -> None:
+    """The worker process: consume from the store of PGQRS_DSN until standard input ends,
+    and report on standard output."""
     handled = 0
 
     async def send(message: pgqrs.Message) -> bool:
@@ -76,7 +77,7 @@ async def work(dsn: str) -> None:
             print(handled, flush=True)
         return True
 
-    async with await pgqrs.connect(dsn) as store:
+    async with await pgqrs.connect() as store:
         print(0, flush=True)
         consuming = asyncio.create_task(
             pgqrs.consume(store, QUEUE, send, vt=LEASE_SECONDS, concurrency=CONCURRENCY)
@@ -103,7 +104,7 @@ class Worker:
                 "-m",
                 "pgqrs._demo",
                 "--worker",
-                dsn,
+                env=os.environ | {"PGQRS_DSN": dsn},  # not where `ps` shows it
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
             )
@@ -287,10 +288,10 @@ def main() -> int:
         prog="python -m pgqrs._demo", description="20,000 tasks survive a killed worker"
     )
     parser.add_argument("--messages", type=int, default=20_000)
-    parser.add_argument("--worker", metavar="DSN", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
-        asyncio.run(work(arguments.worker))
+        asyncio.run(work())
         return 0
     # /tmp, not TMPDIR: as root, the server's user must be able to reach it.
     with tempfile.TemporaryDirectory(prefix="pgqrs-demo-", dir="/tmp") as folder:

@@ -58,6 +58,14 @@ class Inbox(Protocol):
         """The store is being closed: hand out no more, give all back."""
 
 
+class Line:
+    """Callers that wait for room."""
+
+    def __init__(self) -> None:
+        self.length = 0
+        self.turn = asyncio.Lock()
+
+
 class Link:
     """The operations in flight on one store. Made by open_link()."""
 
@@ -72,9 +80,10 @@ class Link:
         self._futures: dict[int, asyncio.Future[Any]] = {}
         self._inboxes: dict[int, Inbox] = {}
         self._backlog: deque[Completion] = deque()
-        # Callers that found the ring full, first come first served.
-        self._queued = 0
-        self._turn = asyncio.Lock()
+        # Callers that found no room, first come first served. What produces waits for
+        # the server, too (max_pending_bytes); nothing else should wait behind it.
+        self._line = Line()
+        self._producing = Line()
         self._when_room: list[Callable[[], None]] = []
         self._fd = native.completion_fd()
         loop.add_reader(self._fd, self._drain)
@@ -106,10 +115,15 @@ class Link:
         """Submits and waits for the answer; waits for room where there is none.
         When the wait is cancelled, so is the operation; what it still brings is
         freed, which gives messages back."""
+        return await self._carry(self._line, operation, arguments)
+
+    async def _carry(
+        self, line: Line, operation: Callable[..., int], arguments: tuple[Any, ...]
+    ) -> Any:
         self.check()
-        submitted = None if self._queued else self.submit(operation, *arguments)
+        submitted = None if line.length else self.submit(operation, *arguments)
         if submitted is None:
-            submitted = await self._submit_in_turn(operation, arguments)
+            submitted = await self._submit_in_turn(line, operation, arguments)
         return await self._answer(*submitted)
 
     async def request(self, name: str, /, **arguments: Any) -> Any:
@@ -119,11 +133,15 @@ class Link:
     async def produce(self, operation: Callable[..., int], *arguments: Any) -> Any:
         """call() for what produces: waits for room for produce_timeout seconds at most."""
         if not self.produce_timeout:
-            return await self.call(operation, *arguments)
+            return await self._carry(self._producing, operation, arguments)
         self.check()
-        if not self._queued and (submitted := self.submit(operation, *arguments)) is not None:
+        if (
+            not self._producing.length
+            and (submitted := self.submit(operation, *arguments)) is not None
+        ):
             return await self._answer(*submitted)
-        turn = asyncio.ensure_future(self._submit_in_turn(operation, arguments))
+        submitting = self._submit_in_turn(self._producing, operation, arguments)
+        turn = asyncio.ensure_future(submitting)
         try:
             await asyncio.wait([turn], timeout=self.produce_timeout)
         except asyncio.CancelledError:
@@ -173,11 +191,11 @@ class Link:
         self._when_room.append(callback)
 
     async def _submit_in_turn(
-        self, operation: Callable[..., int], arguments: tuple[Any, ...]
+        self, line: Line, operation: Callable[..., int], arguments: tuple[Any, ...]
     ) -> tuple[int, asyncio.Future[Any]]:
-        self._queued += 1
+        line.length += 1
         try:
-            async with self._turn:
+            async with line.turn:
                 while True:
                     self.check()
                     submitted = self.submit(operation, *arguments)
@@ -185,7 +203,7 @@ class Link:
                         return submitted
                     await self._room()
         finally:
-            self._queued -= 1
+            line.length -= 1
 
     async def _room(self) -> None:
         room = self.loop.create_future()
@@ -321,10 +339,11 @@ class Link:
 
     def _abandon(self, then: Callable[[], object]) -> None:
         if not self._freed:
-            dropped = sum(1 for future in self._futures.values() if not future.done())
+            dropped = 0
             if not self.loop.is_closed():
                 self.loop.remove_reader(self._fd)
-            if not self.closing:
+            if not self.closing:  # else: a close() that was cancelled is carried out
+                dropped = sum(1 for future in self._futures.values() if not future.done())
                 self._begin_close()
             self._await_farewell()
             self.discard()

@@ -4,6 +4,7 @@ does."""
 from __future__ import annotations
 
 import asyncio
+import atexit
 import weakref
 from collections.abc import Callable
 from dataclasses import replace
@@ -43,8 +44,8 @@ class Store(Asking):
         self._stop_server = stop_server
         self._runs: set[Run] = set()
         self._closing = False
-        # Runs at the end of the interpreter too.
-        self._farewell = weakref.finalize(self, link.abandon, stop_server)
+        self._left = False
+        _OPEN.add(self)
 
     @property
     def config(self) -> Config:
@@ -119,7 +120,18 @@ class Store(Asking):
         await self._link.close()
         if self._stop_server.pending:
             await asyncio.get_running_loop().run_in_executor(None, self._stop_server)
-        self._farewell.detach()
+        self._left = True
+
+    def __del__(self) -> None:
+        # Not a weakref.finalize: what that refers to, the calls in flight with all that
+        # awaits them, would never be collected when their loop was closed under them.
+        self._leave()
+
+    def _leave(self) -> None:
+        """Closes what was not closed, without a wait. A second call does nothing."""
+        if not self._left:
+            self._left = True
+            self._link.abandon(self._stop_server)
 
     def _check_open(self) -> None:
         self._link.check()
@@ -144,6 +156,17 @@ class Store(Asking):
     def __repr__(self) -> str:
         state = "closed" if self._link.closing else "open"
         return f"<pgqrs.Store schema={self._config.schema!r} {state}>"
+
+
+_OPEN: weakref.WeakSet[Store] = weakref.WeakSet()
+"""The stores that live."""
+
+
+@atexit.register
+def _leave_all() -> None:
+    """At the end of the interpreter nobody collects them."""
+    for store in list(_OPEN):
+        store._leave()
 
 
 class _Once:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta, timezone
 import pgqrs
 from soak.ledger import DONE, GOT, SETTLE, SETTLED, UNSETTLED
 
-from .common import Options, connect, end, maybe, options, told, told_to_stop
+from .common import Options, connected, end, maybe, options, told, told_to_stop
 
 CONCURRENCY = 8
 WORK_SECONDS = 0.03  # at most
@@ -183,10 +183,9 @@ async def settle_many(book: Book, consumer: pgqrs.Consumer, messages: list[pgqrs
 async def main(o: Options) -> None:
     """Until SIGTERM."""
     stop = told_to_stop()
-    store = await connect(o, stop)
     ways = {"iterate": iterate, "dequeue": dequeue}
-    await ways.get(o.mode, consume)(Book(o), store, stop)
-    await store.close()
+    async with connected(o, stop) as store:
+        await ways.get(o.mode, consume)(Book(o), store, stop)
     end(o)
 
 

@@ -103,13 +103,17 @@ func (s source) Next(ctx context.Context) (*Batch, error) {
 
 func (s source) Close(ctx context.Context) error { return s.stream.Close(ctx) }
 
+// delivered takes the messages out of a batch: once they are copied into the memory
+// of the program they need not lie in Go's too, as long as the program has them.
 func delivered(b *pgqrs.Batch) *Batch {
 	if b == nil {
 		return nil
 	}
+	messages := b.Messages
+	b.Messages = nil
 	return &Batch{
 		QueueID: b.QueueID, Lease: b.Lease, WorkerID: b.WorkerID,
-		DequeuedAt: b.DequeuedAt, Messages: b.Messages, Keeper: b,
+		DequeuedAt: b.DequeuedAt, Messages: messages, Keeper: b,
 	}
 }
 

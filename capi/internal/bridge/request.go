@@ -25,6 +25,8 @@ var requests = map[string]request{
 	"archive_replay":     answered(archiveReplay),
 	"archive_replay_all": answered(archiveReplayAll),
 
+	"footprint": answered(footprint),
+
 	"message_fail":    answered(messageFail),
 	"message_get":     answered(messageGet),
 	"message_history": answered(messageHistory),

@@ -247,3 +247,10 @@ func typeOf(t reflect.Type, records map[string]string) string {
 		return wireType(t)
 	}
 }
+
+func TestTheFootprintIsThatOfTheLibrary(t *testing.T) {
+	p := asking(t)
+	if got := p.ask("footprint", "", StatusOK); !regexp.MustCompile(`^{"goroutines":[1-9]\d*,"heap_bytes":[1-9]\d*}$`).MatchString(got) {
+		t.Error(got)
+	}
+}

@@ -2,6 +2,7 @@ package backendtest
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pgqrs/pgqrs/core/backend"
@@ -20,6 +21,7 @@ var dequeueTests = []test{
 	{"queues do not mix", queuesDoNotMix},
 	{"sparse queues are dequeued in order", interleavedQueues},
 	{"a dequeue goes past what others hold", holesAreSkipped},
+	{"a dequeue returns no more bytes than it may, but one message at least", bytesAreBounded},
 }
 
 func fifo(f *fixture) {
@@ -190,4 +192,25 @@ func holesAreSkipped(f *fixture) {
 	}
 	f.giveBack(back...)
 	f.wantIDs(f.dequeue(100), append(want, ids[10:]...)...)
+}
+
+func bytesAreBounded(f *fixture) {
+	payload := func(bytes int) []byte { return []byte(`"` + strings.Repeat("x", bytes-2) + `"`) }
+	ids := f.producePayloads([][]byte{payload(5000), payload(400), payload(400), payload(300), payload(100), payload(10)}, 0)
+	take := func(most int64, want ...int64) {
+		f.Helper()
+		r := f.dequeueParams(&backend.MessageDequeueParams{Limit: 10, VT: lease, MaxBytes: most})
+		f.wantIDs(r.Messages, want...)
+		for _, d := range r.Excess {
+			if d.Lease != r.Messages[0].Lease || slices.Contains(want, d.ID) {
+				f.Fatalf("%+v is too much, beside messages of lease %d", d, r.Messages[0].Lease)
+			}
+		}
+		f.giveBack(r.Excess...)
+	}
+	take(1000, ids[0])
+	take(1000, ids[1:3]...) // though the last ones would fit
+	take(300, ids[3])
+	take(110, ids[4:]...)
+	f.wantCounts(backend.MessageCounts{Leased: 6})
 }

@@ -43,6 +43,7 @@ func (b *Backend) MessageDequeue(ctx context.Context, p *backend.MessageDequeueP
 // take removes from the line what this dequeue is to lease, in delivery order.
 // What was leased too often goes to the dead letters on the way.
 func (q *queue) take(p *backend.MessageDequeueParams, now time.Time) (taken []*message, dead int) {
+	room := p.MaxBytes
 	for len(taken) < p.Limit {
 		m := q.line.head()
 		if m == nil || m.VT.After(now) {
@@ -55,9 +56,10 @@ func (q *queue) take(p *backend.MessageDequeueParams, now time.Time) (taken []*m
 			continue
 		}
 		alone := m.suspect() && m.ReadCount >= 2
-		if alone && len(taken) > 0 {
+		if len(taken) > 0 && (alone || p.MaxBytes > 0 && room < int64(len(m.Payload))) {
 			break
 		}
+		room -= int64(len(m.Payload))
 		m.lapsed()
 		taken = append(taken, heap.Pop(&q.line).(*message))
 		if alone {

@@ -104,6 +104,7 @@ func (b *Backend) walkFrom(ctx context.Context, p *backend.MessageDequeueParams,
 // readWalk reads the rows of pgqrs_dequeue: the messages, then one about all.
 func readWalk(rows pgx.Rows, p *backend.MessageDequeueParams) (*walk, error) {
 	w := &walk{}
+	room := p.MaxBytes
 	var (
 		id, producer, lease, due *int64
 		payload                  []byte
@@ -112,6 +113,11 @@ func readWalk(rows pgx.Rows, p *backend.MessageDequeueParams) (*walk, error) {
 	)
 	err := each(rows, func() error {
 		if id != nil {
+			if room -= int64(len(payload)); p.MaxBytes > 0 && room < 0 && len(w.result.Messages) > 0 {
+				w.result.Excess = append(w.result.Excess, backend.Delivery{ID: *id})
+				room = -1 // what comes behind it stays behind it
+				return nil
+			}
 			w.result.Messages = append(w.result.Messages, backend.Message{
 				ID: *id, QueueID: p.QueueID, Payload: payload, EnqueuedAt: *enqueuedAt, ReadCount: *delivered,
 				ProducerWorkerID: deref(producer), ConsumerWorkerID: p.WorkerID,
@@ -126,6 +132,9 @@ func readWalk(rows pgx.Rows, p *backend.MessageDequeueParams) (*walk, error) {
 		for i := range w.result.Messages {
 			m := &w.result.Messages[i]
 			m.Lease, m.DequeuedAt, m.VT = *lease, *takenAt, *end
+		}
+		for i := range w.result.Excess {
+			w.result.Excess[i].Lease = *lease
 		}
 		return nil
 	}, &id, &payload, &enqueuedAt, &producer, &delivered, &lease, &takenAt, &end, &dead, &w.first, &due)

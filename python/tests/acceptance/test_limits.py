@@ -50,3 +50,18 @@ async def test_what_is_over_the_rate_is_refused_or_waits(memory_dsn):
         producing = [pgqrs.produce(store, "tasks", number) for number in range(10)]
         assert sorted(ids := await asyncio.gather(*producing)) == ids
         assert clock() - began > 7.9 / 20
+
+
+async def test_a_payload_of_200_mb_comes_out_as_it_went_in_and_more_than_256_mib_is_refused(dsn):
+    text = "x" * 200_000_000
+    async with pgqrs.connect(dsn) as store:
+        await pgqrs.produce_batch(store, "tasks", [1, text, 2])
+        consumer = await store.consumer("tasks")
+        assert [m.payload for m in await consumer.dequeue(1)] == [1]
+        messages = pgqrs.consume_iter(store, "tasks", vt=60)  # it is longer than all prefetch
+        message = await messages.__anext__()
+        assert message.payload == text
+        assert await message.archive()
+        assert (await messages.__anext__()).payload == 2
+        with pytest.raises(pgqrs.ValidationError, match="256 MB"):
+            await pgqrs.produce(store, "tasks", "x" * 270_000_000)

@@ -95,6 +95,7 @@ def test_a_config_becomes_the_json_that_the_library_takes():
         "max_payload_size_bytes": 0,
         "max_pending_bytes": 268435456,
         "produce_timeout_seconds": 0,
+        "max_prefetch_bytes": 67108864,
         "max_string_length": 0,
         "max_object_depth": 0,
         "forbidden_keys": [],

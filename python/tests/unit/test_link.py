@@ -95,7 +95,7 @@ async def test_a_caller_that_is_cancelled_while_it_waits_for_room_submits_nothin
             await turns(100)
         assert await asyncio.gather(*calls[:2], calls[3]) == ["done"] * 3
         assert native.order == [(0,), (1,), (3,)]
-        assert link._queued == 0
+        assert link._line.length == link._producing.length == 0
 
 
 async def test_a_cancelled_call_cancels_the_operation_and_frees_its_late_answer():
@@ -169,7 +169,7 @@ async def test_a_produce_that_finds_no_room_in_time_is_a_timeout_and_submits_not
             native.complete(number, "done")
         assert await asyncio.gather(*calls[:2]) == ["done"] * 2
         assert native.order == [(0,), (1,)]
-        assert link._queued == 0
+        assert link._line.length == link._producing.length == 0
 
 
 async def test_room_that_nobody_tells_of_is_found():
