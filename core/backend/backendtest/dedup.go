@@ -15,6 +15,7 @@ var dedupTests = []test{
 	{"a key is free when its message was archived, deleted, purged or is dead", keyIsFreed},
 	{"a key that is taken for a time is taken until then, whatever becomes of its message", keyForATime},
 	{"a key that has another message by now lasts as that was asked to", keyChangesHands},
+	{"a message that is replayed has its key, unless another message has it", replayedHasItsKey},
 	{"each payload of a call has its answer, in order", keysOfACall},
 	{"keys of two queues have nothing to do with each other", keysOfQueues},
 	{"keys compare byte by byte", keysAreBytes},
@@ -147,6 +148,18 @@ func keyChangesHands(f *fixture) {
 	again := f.wantNew(f.keyedFor(time.Minute, "k"))[0]
 	f.archive(deliveryOf(f.dequeue(1)[0]))
 	f.wantTaken(f.keyed("k"), again)
+}
+
+func replayedHasItsKey(f *fixture) {
+	id := f.wantNew(f.keyed("k"))[0]
+	f.archive(deliveryOf(f.dequeue(1)[0]))
+	f.wantReplayed(f.replay(id), id)
+	f.wantTaken(f.keyed("k"), id)
+	f.archive(deliveryOf(f.dequeue(1)[0]))
+	other := f.wantNew(f.keyed("k"))[0]
+	f.wantReplayed(f.replay(id), id)
+	f.wantTaken(f.keyed("k"), other)
+	f.wantCounts(backend.MessageCounts{Ready: 2})
 }
 
 func keysOfACall(f *fixture) {
