@@ -135,6 +135,11 @@ func (m *model) holder(key string, now time.Time) int64 {
 	return c.id
 }
 
+// sweep forgets the keys that are free: a message that is replayed has its key no more.
+func (m *model) sweep(now time.Time) {
+	maps.DeleteFunc(m.keys, func(key string, _ claim) bool { return m.holder(key, now) == 0 })
+}
+
 func (m *model) claim(key string, id int64, now time.Time, lasting time.Duration) {
 	if key == "" {
 		return

@@ -185,8 +185,10 @@ func (r *runner) keyed(n int, seed byte, lasting time.Duration) error {
 		r.m.produce(backend.Message{ID: a.ID, QueueID: r.queue, Payload: p.Payloads[i], EnqueuedAt: r.now, VT: r.now})
 		r.m.claim(p.Keys[i], a.ID, r.now, lasting)
 	}
-	if seed%4 == 0 {
-		_, err = r.b.DedupSweep(r.ctx, &backend.DedupSweepParams{At: r.now})
+	if seed%4 == 0 { // from the first key of this queue on
+		_, err = r.b.DedupSweep(r.ctx, &backend.DedupSweepParams{After: backend.DedupPlace{QueueID: r.queue}, At: r.now})
+		r.m.sweep(r.now)
+		r.note(", and swept")
 	}
 	return err
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pgqrs/pgqrs/core/backend"
@@ -103,7 +102,7 @@ func inPiecesWith(payloads [][]byte, keys []string, store func(payloads [][]byte
 
 func keyedArgs(p *backend.MessageProduceKeyedParams, payloads [][]byte, keys []string) []any {
 	return []any{
-		p.QueueID, pgtype.FlatArray[[]byte](payloads), nullable(keys), p.Delay, orNull(p.DedupFor), orNull(p.WorkerID), moment(p.At),
+		p.QueueID, payloadArray(payloads), nullable(keys), p.Delay, orNull(p.DedupFor), orNull(p.WorkerID), moment(p.At),
 		orNull(p.Patience),
 	}
 }
