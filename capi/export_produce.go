@@ -45,22 +45,38 @@ func goProduceArray(store C.pgqrs_store, op C.uint64_t, queue *C.const_char, que
 	return c.end()
 }
 
+//export goProduceKeyed
+func goProduceKeyed(store C.pgqrs_store, op C.uint64_t, queue *C.const_char, queueLength C.size_t,
+	payloads *C.const_char, lengths *C.const_uint64, keys *C.const_char, keyLengths *C.const_uint64, count C.uint64_t,
+	batch C.int32_t, delayMicros, dedupMicros, worker C.int64_t) (code C.int32_t) {
+	defer survive(&code)
+	var c call
+	s, name, text, sizes := c.batch(store, queue, queueLength, payloads, lengths, count)
+	keySizes := numbers[uint64](&c, "key_lengths", keyLengths, count, false)
+	keyText := c.bytes("keys", keys, C.size_t(c.sum("key_lengths", keySizes)), bridge.MaxBatch)
+	if c.refusal == nil {
+		c.refusal = s.ProduceKeyed(uint64(op), name, text, sizes, keyText, keySizes, int32(batch),
+			int64(delayMicros), int64(dedupMicros), int64(worker))
+	}
+	return c.end()
+}
+
 // batch reads a queue and the payloads for it.
 func (c *call) batch(store C.pgqrs_store, queue *C.const_char, queueLength C.size_t,
 	payloads *C.const_char, lengths *C.const_uint64, count C.uint64_t) (s *bridge.Store, name, text []byte, sizes []uint64) {
 	s = c.store(store)
 	name = c.bytes("queue", queue, queueLength, bridge.MaxText)
 	sizes = numbers[uint64](c, "lengths", lengths, count, false)
-	text = c.bytes("payloads", payloads, C.size_t(c.sum(sizes)), bridge.MaxBatch)
+	text = c.bytes("payloads", payloads, C.size_t(c.sum("lengths", sizes)), bridge.MaxBatch)
 	return s, name, text, sizes
 }
 
-// sum adds the lengths of payloads. MaxCount of them, each at most MaxPayload,
+// sum adds lengths. MaxCount of them, each at most MaxPayload,
 // cannot overflow.
-func (c *call) sum(lengths []uint64) (total uint64) {
+func (c *call) sum(name string, lengths []uint64) (total uint64) {
 	for i, n := range lengths {
 		if n > bridge.MaxPayload {
-			c.refuse(bridge.StatusBadArgument, "lengths[%d] is out of range: %d", i, n)
+			c.refuse(bridge.StatusBadArgument, "%s[%d] is out of range: %d", name, i, n)
 			return 0
 		}
 		total += n

@@ -151,6 +151,15 @@ int32_t pgqrs_produce_array(pgqrs_store store, uint64_t op, const char *queue, s
                         worker);
 }
 
+int32_t pgqrs_produce_keyed(pgqrs_store store, uint64_t op, const char *queue, size_t queue_length,
+                            const char *payloads, const uint64_t *lengths, const char *keys,
+                            const uint64_t *key_lengths, uint64_t count, int32_t batch,
+                            int64_t delay_us, int64_t dedup_us, int64_t worker) {
+  if (forked) return refuse_in_child();
+  return goProduceKeyed(store, op, queue, queue_length, payloads, lengths, keys, key_lengths,
+                        count, batch, delay_us, dedup_us, worker);
+}
+
 /* ---- in a transaction of the program's own ---- */
 
 int32_t pgqrs_admit(pgqrs_store store, uint64_t op, const char *queue, size_t queue_length,

@@ -312,6 +312,21 @@ int32_t pgqrs_produce_array(pgqrs_store store, uint64_t op, const char *queue, s
                             const char *payloads, size_t payloads_length, int64_t delay_us,
                             int64_t worker);
 
+/* pgqrs_produce_batch for messages that have dedup keys. keys and key_lengths are like
+ * payloads and lengths; a length of 0: no key; at most 255 characters. A message whose
+ * key is taken in that queue is not stored. A key is taken as long as its message lives
+ * (until it is archived, deleted or dead), or, where dedup_us is not 0, for that time
+ * from now, whatever becomes of it. batch is 1, or 0 for errors without an index.
+ * PGQRS_RESULT_IDS: in the order of the payloads, an id where the message was stored;
+ * else it is negative: minus the id of the message that has the key. PGQRS_TIMEOUT:
+ * another transaction that has taken a key stays open. Calls with keys are carried out
+ * in the order of submission, but for those that wait for such a transaction; a call
+ * without keys may overtake them. */
+int32_t pgqrs_produce_keyed(pgqrs_store store, uint64_t op, const char *queue, size_t queue_length,
+                            const char *payloads, const uint64_t *lengths, const char *keys,
+                            const uint64_t *key_lengths, uint64_t count, int32_t batch,
+                            int64_t delay_us, int64_t dedup_us, int64_t worker);
+
 /* ---- in a transaction of the program's own ---- */
 
 /*
@@ -325,8 +340,9 @@ int32_t pgqrs_produce_array(pgqrs_store store, uint64_t op, const char *queue, s
 
 /* Checks what pgqrs_produce_batch checks, with the same errors (batch 1), or what
  * pgqrs_produce checks (batch 0), the state of the worker included, and makes the
- * queue when it is missing; stores nothing. PGQRS_RESULT_JSON: {"schema": "public", "identity": "…", "make_queue": true}:
- * where pgqrs_produce_tx is, in SQL, and its first and its last argument. */
+ * queue when it is missing; stores nothing. PGQRS_RESULT_JSON: {"schema": "public",
+ * "identity": "…", "make_queue": true}: where pgqrs_produce_tx and
+ * pgqrs_produce_keyed_tx are, in SQL, and their first and their last argument. */
 int32_t pgqrs_admit(pgqrs_store store, uint64_t op, const char *queue, size_t queue_length,
                     const char *payloads, const uint64_t *lengths, uint64_t count, int32_t batch,
                     int64_t delay_us, int64_t worker);

@@ -70,3 +70,10 @@ func (c *coalescer[K, T]) idle() bool {
 	defer c.mu.Unlock()
 	return len(c.lanes) == 0
 }
+
+// serves says whether something of that key is waiting or on its way.
+func (c *coalescer[K, T]) serves(key K) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lanes[key] != nil
+}

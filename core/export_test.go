@@ -99,3 +99,8 @@ func (s *Store) CountPendingBytes() int64 {
 	defer s.room.mu.Unlock()
 	return s.room.held
 }
+
+// SweepKeys sweeps dedup keys from the first one on, and says whether it deleted any.
+func (s *Store) SweepKeys() bool {
+	return (&sweeper{store: s}).sweep()
+}

@@ -8,7 +8,7 @@ import (
 )
 
 // faulty is a backend that fails on command. The operations are called by their
-// short names: produce, dequeue, archive, delete, release, extend, listen, notify,
+// short names: produce, produce keyed, dequeue, archive, delete, release, extend, listen, notify,
 // beat.
 type faulty struct {
 	backend.Backend
@@ -96,6 +96,10 @@ func run[P, R any](ctx context.Context, f *faulty, operation string, p P, do fun
 
 func (f *faulty) MessageProduce(ctx context.Context, p *backend.MessageProduceParams) ([]int64, error) {
 	return run(ctx, f, "produce", p, f.Backend.MessageProduce)
+}
+
+func (f *faulty) MessageProduceKeyed(ctx context.Context, p *backend.MessageProduceKeyedParams) ([]backend.Produced, error) {
+	return run(ctx, f, "produce keyed", p, f.Backend.MessageProduceKeyed)
 }
 
 func (f *faulty) MessageDequeue(ctx context.Context, p *backend.MessageDequeueParams) (*backend.MessageDequeueResult, error) {

@@ -16,11 +16,17 @@ type ProduceOptions struct {
 	Delay time.Duration
 	// WorkerID is that of a registered producer, or 0.
 	WorkerID int64
+	// DedupFor, of messages with dedup keys: for that time the keys are taken, whatever
+	// becomes of the messages, MinDedupFor … MaxDedupFor. 0: as long as they live.
+	DedupFor time.Duration
 }
 
 func (o ProduceOptions) validate() error {
 	if o.Delay < 0 || o.Delay > MaxDelay {
 		return errInvalid("the delay must be between 0 s and 10 years, not %v", o.Delay)
+	}
+	if o.DedupFor != 0 && (o.DedupFor < MinDedupFor || o.DedupFor > MaxDedupFor) {
+		return errInvalid("a dedup key can be taken for 1 ms to 10 years, not %v", o.DedupFor)
 	}
 	return nil
 }
@@ -36,9 +42,11 @@ const (
 type production struct {
 	ctx      context.Context
 	payloads [][]byte
+	keys     []string // nil: without; else one for each payload
 	options  ProduceOptions
 	batch    bool // an error names the index
 	done     func(ids []int64, err error)
+	produced []Produced // what done is to find, where there are keys
 
 	room      *room
 	held      int64     // of it
@@ -176,13 +184,23 @@ func (s *Store) carryProductions(queue string, flight []*production) {
 		good = append(good, p)
 	}
 	for len(good) > 0 {
-		n := 1
-		for n < len(good) && good[n].options == good[0].options {
-			n++
+		group := sameOptions(good)
+		if group[0].keys == nil {
+			s.store(queue, group)
+		} else {
+			s.storeKeyed(queue, group)
 		}
-		s.store(queue, good[:n])
-		good = good[n:]
+		good = good[len(group):]
 	}
+}
+
+// sameOptions returns as many of the first as have the same options.
+func sameOptions(all []*production) []*production {
+	n := 1
+	for n < len(all) && all[n].options == all[0].options {
+		n++
+	}
+	return all[:n:n]
 }
 
 func (s *Store) checkProduction(p *production) error {
@@ -237,7 +255,7 @@ func mayBeOfOne(err error) bool {
 func (s *Store) storePayloads(queue string, payloads [][]byte, first *production) ([]int64, error) {
 	var ids []int64
 	o := first.options
-	err := s.retryUntil(s.ctx, first.submitted.Add(s.config.ConnectTimeout), func() error {
+	err := s.retryUntil(s.ctx, s.deadlineOf(first), func() error {
 		return s.withQueue(s.ctx, queue, func(q *backend.Queue) (err error) {
 			ids, err = s.backend.MessageProduce(s.ctx, &backend.MessageProduceParams{
 				QueueID: q.ID, Payloads: payloads, Delay: o.Delay, WorkerID: o.WorkerID,
@@ -251,6 +269,9 @@ func (s *Store) storePayloads(queue string, payloads [][]byte, first *production
 	})
 	return ids, err
 }
+
+// deadlineOf is until when a production is tried again that has not been stored.
+func (s *Store) deadlineOf(p *production) time.Time { return p.submitted.Add(s.config.ConnectTimeout) }
 
 // retryWhileSafe calls do until it succeeds, fails for good, or the connection
 // time-out of the store has passed.

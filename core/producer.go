@@ -81,6 +81,44 @@ func (p *Producer) enqueue(ctx context.Context, produce producing, values []any,
 	return messages, nil
 }
 
+// EnqueueKeyed is Enqueue with a dedup key. Where that is taken the answer is the id of
+// the message that has it; see Store.ProduceKeyed. lasting is ProduceOptions.DedupFor.
+func (p *Producer) EnqueueKeyed(ctx context.Context, v any, key string, lasting time.Duration) (Produced, error) {
+	return firstKeyed(p.enqueueKeyed(ctx, p.store.ProduceKeyed, []any{v}, []string{key}, lasting))
+}
+
+// EnqueueKeyedTx is EnqueueKeyed inside the caller's transaction.
+func (p *Producer) EnqueueKeyedTx(ctx context.Context, tx Tx, v any, key string, lasting time.Duration) (Produced, error) {
+	return firstKeyed(p.enqueueKeyed(ctx, p.store.producingKeyedIn(tx), []any{v}, []string{key}, lasting))
+}
+
+// BatchEnqueueKeyed is BatchEnqueue with dedup keys, one for each value, empty where it
+// has none. The answers come in the order of the values.
+func (p *Producer) BatchEnqueueKeyed(ctx context.Context, values []any, keys []string, lasting time.Duration) ([]Produced, error) {
+	return p.enqueueKeyed(ctx, p.store.ProduceKeyed, values, keys, lasting)
+}
+
+// BatchEnqueueKeyedTx is BatchEnqueueKeyed inside the caller's transaction.
+func (p *Producer) BatchEnqueueKeyedTx(ctx context.Context, tx Tx, values []any, keys []string, lasting time.Duration) ([]Produced, error) {
+	return p.enqueueKeyed(ctx, p.store.producingKeyedIn(tx), values, keys, lasting)
+}
+
+func (p *Producer) enqueueKeyed(ctx context.Context, produce producingKeyed, values []any, keys []string, lasting time.Duration) ([]Produced, error) {
+	payloads, err := encodePayloads(values)
+	if err != nil {
+		return nil, err
+	}
+	return produce(ctx, p.queue, payloads, keys, ProduceOptions{WorkerID: p.row.ID, DedupFor: lasting})
+}
+
+// firstKeyed takes the one answer of a call with one value.
+func firstKeyed(all []Produced, err error) (Produced, error) {
+	if err != nil {
+		return Produced{}, err
+	}
+	return all[0], nil
+}
+
 func encodePayloads(values []any) ([][]byte, error) {
 	payloads := make([][]byte, len(values))
 	for i, v := range values {
@@ -93,59 +131,4 @@ func encodePayloads(values []any) ([][]byte, error) {
 		payloads[i] = p
 	}
 	return payloads, nil
-}
-
-// EnqueueBuilder collects messages for one queue: see Enqueue.
-type EnqueueBuilder struct {
-	values  []any
-	queue   string
-	seconds float64
-}
-
-// Enqueue begins a call that stores messages without registering a producer:
-//
-//	ids, err := pgqrs.Enqueue().Message(job).To("tasks").Execute(ctx, store)
-func Enqueue() *EnqueueBuilder { return &EnqueueBuilder{} }
-
-// Message adds a message: any value that encoding/json can encode.
-func (b *EnqueueBuilder) Message(v any) *EnqueueBuilder { b.values = append(b.values, v); return b }
-
-// Messages adds several.
-func (b *EnqueueBuilder) Messages(vs ...any) *EnqueueBuilder {
-	b.values = append(b.values, vs...)
-	return b
-}
-
-// To names the queue.
-func (b *EnqueueBuilder) To(queue string) *EnqueueBuilder { b.queue = queue; return b }
-
-// Delay makes the messages ready that many seconds from now.
-func (b *EnqueueBuilder) Delay(seconds float64) *EnqueueBuilder { b.seconds = seconds; return b }
-
-// Execute stores all messages in one transaction, or none, and returns their ids.
-// A single message is stored together with others that are in flight.
-func (b *EnqueueBuilder) Execute(ctx context.Context, s *Store) ([]int64, error) {
-	return b.execute(ctx, s.ProduceBatch)
-}
-
-// ExecuteTx is Execute inside the caller's transaction (see Tx): the messages are
-// there when it commits.
-func (b *EnqueueBuilder) ExecuteTx(ctx context.Context, s *Store, tx Tx) ([]int64, error) {
-	return b.execute(ctx, s.producingIn(tx))
-}
-
-func (b *EnqueueBuilder) execute(ctx context.Context, produce producing) ([]int64, error) {
-	payloads, err := encodePayloads(b.values)
-	if err != nil {
-		return nil, err
-	}
-	return produce(ctx, b.queue, payloads, ProduceOptions{Delay: fromSeconds(b.seconds)})
-}
-
-// fromSeconds keeps what is out of range out of range.
-func fromSeconds(seconds float64) time.Duration {
-	if !(seconds >= 0 && seconds < 1e9) { // NaN too
-		return -1
-	}
-	return time.Duration(seconds * float64(time.Second))
 }

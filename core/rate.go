@@ -52,7 +52,7 @@ func (l *rateLine) take(now time.Time, n, perSecond, burst float64, reserve bool
 func (s *Store) limit(queue string, p *production) {
 	r := &s.rates
 	if r.perSecond == 0 || len(p.payloads) == 0 {
-		s.produces.add(queue, p)
+		s.lane(p).add(queue, p)
 		return
 	}
 	now := time.Now()
@@ -69,7 +69,7 @@ func (s *Store) limit(queue string, p *production) {
 	switch {
 	case wait == 0 && len(l.line) == 0:
 		r.mu.Unlock()
-		s.produces.add(queue, p)
+		s.lane(p).add(queue, p)
 		return
 	case !r.waits:
 		r.mu.Unlock()
@@ -94,7 +94,7 @@ func (s *Store) letGo(queue string, l *rateLine) {
 		first := l.line[0]
 		s.rates.mu.Unlock()
 		s.awaitRate(first)
-		s.produces.add(queue, first.p) // it finds out whether somebody still waits for it
+		s.lane(first.p).add(queue, first.p) // it finds out whether somebody still waits for it
 		s.rates.mu.Lock()
 		l.line = l.line[1:]
 		left := len(l.line)

@@ -28,19 +28,21 @@ type Store struct {
 	closed   chan struct{} // Close has finished
 	closeErr error
 
-	tasks    *tasks // Close waits for them
-	queues   queueNames
-	produces coalescer[string, *production]
-	room     room // for what produces carries
-	settles  coalescer[settlement, *settling]
-	limits   payloadLimits
-	rates    rates
-	*peers   // ledger and hub
-	keeper   *keeper
-	outage   outage
-	waker    *waker
-	merger   merger
-	turns    turns
+	tasks      *tasks // Close waits for them
+	queues     queueNames
+	produces   coalescer[string, *production]
+	keyed      coalescer[string, *production] // those with dedup keys
+	room       room                           // for what produces carries
+	settles    coalescer[settlement, *settling]
+	contention contention
+	limits     payloadLimits
+	rates      rates
+	*peers     // ledger and hub
+	keeper     *keeper
+	outage     outage
+	waker      *waker
+	merger     merger
+	turns      turns
 
 	mu       sync.Mutex
 	streams  map[*Stream]struct{}
@@ -56,8 +58,12 @@ func newStore(c *Config, b backend.Backend) *Store {
 	s := &Store{config: c, backend: b, log: log, closed: make(chan struct{}), streams: make(map[*Stream]struct{})}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.tasks = newTasks(s.ctx, c.OnPanic)
-	s.produces = coalescer[string, *production]{
-		spawn: s.tasks.start, weigh: (*production).weight, carry: s.carryProductions, maxWeight: produceFlight,
+	for _, c := range []*coalescer[string, *production]{&s.produces, &s.keyed} {
+		c.spawn, c.weigh, c.carry, c.maxWeight = s.tasks.start, (*production).weight, s.carryProductions, produceFlight
+	}
+	s.contention.looks, s.contention.separates = make(chan struct{}, contendedMost), make(chan struct{}, contendedMost)
+	s.contention.lanes = coalescer[contendedKey, *production]{
+		spawn: s.tasks.start, weigh: (*production).weight, carry: s.carryContended, maxWeight: produceFlight,
 	}
 	s.settles = coalescer[settlement, *settling]{
 		spawn: s.tasks.start, weigh: (*settling).weight, carry: s.carrySettlings, maxWeight: settleFlight,
@@ -72,6 +78,7 @@ func newStore(c *Config, b backend.Backend) *Store {
 	s.room.limit = c.MaxPendingBytes
 	s.tasks.start(func() { s.tend(foldShare, s.fold) })
 	s.tasks.start(func() { s.tend(expireShare, s.expire) })
+	s.tasks.start(func() { s.tend(sweepShare, (&sweeper{store: s}).sweep) })
 	return s
 }
 
@@ -177,7 +184,7 @@ func (s *Store) settleDown(ctx context.Context) {
 	ctx, stop := context.WithTimeout(ctx, closeGrace)
 	defer stop()
 	defer s.workers.stopAll(ctx, s)
-	for !s.produces.idle() || !s.settles.idle() || s.waker.isTelling() {
+	for !s.produces.idle() || !s.keyed.idle() || s.contention.separating.Load() > 0 || !s.settles.idle() || s.waker.isTelling() {
 		if !sleep(ctx, time.Millisecond) {
 			return
 		}

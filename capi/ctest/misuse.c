@@ -17,6 +17,7 @@ static void every_call(pgqrs_store store, int32_t want) {
   CHECK(pgqrs_produce(store, 1, "q", 1, "1", 1, 0, 0) == want);
   CHECK(pgqrs_produce_batch(store, 1, "q", 1, "1", &length, 1, 0, 0) == want);
   CHECK(pgqrs_produce_array(store, 1, "q", 1, "[1]", 3, 0, 0) == want);
+  CHECK(pgqrs_produce_keyed(store, 1, "q", 1, "1", &length, "k", &length, 1, 0, 0, 0, 0) == want);
   CHECK(pgqrs_admit(store, 1, "q", 1, "1", &length, 1, 0, 0, 0) == want);
   CHECK(pgqrs_detach(store, 1, 1, 0, &one, &one, 1) == want);
   CHECK(pgqrs_register(store, 1, PGQRS_CONSUMER, "q", 1, "h", 1, 1) == want);
@@ -99,12 +100,19 @@ static void null_pointers_and_lengths_are_refused(void) {
   CHECK(pgqrs_produce_array(store, 1, "q", 1, NULL, 2, 0, 0) == PGQRS_BAD_ARGUMENT);
   CHECK(pgqrs_produce_array(store, 1, "q", 1, "[]", SIZE_MAX, 0, 0) == PGQRS_BAD_ARGUMENT);
   CHECK(pgqrs_produce_array(store, 1, "q", 1, "[]", 2, -1, 0) == PGQRS_BAD_ARGUMENT);
+  CHECK(pgqrs_produce_keyed(store, 1, "q", 1, "11", lengths, NULL, lengths, 2, 1, 0, 0, 0) == PGQRS_BAD_ARGUMENT);
+  CHECK(pgqrs_produce_keyed(store, 1, "q", 1, "11", lengths, "kk", NULL, 2, 1, 0, 0, 0) == PGQRS_BAD_ARGUMENT);
+  CHECK(pgqrs_produce_keyed(store, 1, "q", 1, "11", lengths, "kk", lengths, 2, 2, 0, 0, 0) == PGQRS_BAD_ARGUMENT);
+  CHECK(pgqrs_produce_keyed(store, 1, "q", 1, "11", lengths, "kk", lengths, 2, 1, 0, -1, 0) == PGQRS_BAD_ARGUMENT);
   CHECK(pgqrs_admit(store, 1, "q", 1, "1", NULL, 1, 1, 0, 0) == PGQRS_BAD_ARGUMENT);
   CHECK(pgqrs_admit(store, 1, "q", 1, "11", lengths, 2, 2, 0, 0) == PGQRS_BAD_ARGUMENT);
   CHECK(pgqrs_admit(store, 1, "q", 1, "11", lengths, 2, 1, -1, 0) == PGQRS_BAD_ARGUMENT);
   lengths[1] = UINT64_MAX;
   CHECK(pgqrs_produce_batch(store, 1, "q", 1, "1", lengths, 2, 0, 0) == PGQRS_BAD_ARGUMENT);
   CHECK(strstr(pgqrs_last_error(), "lengths[1]") != NULL, "%s", pgqrs_last_error());
+  uint64_t fine[2] = {1, 1};
+  CHECK(pgqrs_produce_keyed(store, 1, "q", 1, "11", fine, "kk", lengths, 2, 1, 0, 0, 0) == PGQRS_BAD_ARGUMENT);
+  CHECK(strstr(pgqrs_last_error(), "key_lengths[1]") != NULL, "%s", pgqrs_last_error());
   CHECK(pgqrs_register(store, 1, 3, "q", 1, "h", 1, 1) == PGQRS_BAD_ARGUMENT);
   CHECK(pgqrs_register(store, 1, 1, "q", 1, NULL, 1, 1) == PGQRS_BAD_ARGUMENT);
   CHECK(pgqrs_dequeue(store, 1, 1, 1, -1) == PGQRS_BAD_ARGUMENT);

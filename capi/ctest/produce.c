@@ -142,6 +142,34 @@ static void bad_array_stores_nothing_and_says_where(void) {
   close_store(store);
 }
 
+static void key_is_taken_by_one_message(void) {
+  pgqrs_store store = open_store();
+  const char *queue = fresh_queue();
+  uint64_t lengths[] = {1, 1, 1, 1}, key_lengths[] = {1, 0, 1, 2}, op = fresh_op();
+  CHECK(pgqrs_produce_keyed(store, op, queue, strlen(queue), "1234", lengths, "aaab", key_lengths, 4, 1, 0, 0, 0) ==
+        PGQRS_OK);
+  pgqrs_completion c = await(store, op);
+  const int64_t *ids = c.data;
+  CHECK(c.kind == PGQRS_RESULT_IDS && c.value == 4);
+  CHECK(ids[0] > 0 && ids[1] > ids[0] && ids[2] == -ids[0] && ids[3] > ids[1]);
+  int64_t first = ids[0];
+  pgqrs_free(c.data);
+  op = fresh_op();
+  CHECK(pgqrs_produce_keyed(store, op, queue, strlen(queue), "5", lengths, "a", key_lengths, 1, 0, 0, 1000000, 0) ==
+        PGQRS_OK);
+  c = await(store, op);
+  CHECK(c.kind == PGQRS_RESULT_IDS && c.value == 1 && *(int64_t *)c.data == -first);
+  pgqrs_free(c.data);
+  op = fresh_op();
+  key_lengths[0] = 256;
+  static char too_long[256];
+  memset(too_long, 'x', sizeof too_long);
+  CHECK(pgqrs_produce_keyed(store, op, queue, strlen(queue), "6", lengths, too_long, key_lengths, 1, 0, 0, 0, 0) ==
+        PGQRS_OK);
+  expect(store, op, PGQRS_INVALID);
+  close_store(store);
+}
+
 static void bad_payload_fails_alone(void) {
   pgqrs_store store = open_store();
   const char *queue = fresh_queue();
@@ -186,6 +214,7 @@ int main(void) {
   RUN(batch_with_one_bad_payload_stores_nothing_and_names_it);
   RUN(array_comes_out_element_by_element);
   RUN(bad_array_stores_nothing_and_says_where);
+  RUN(key_is_taken_by_one_message);
   RUN(bad_payload_fails_alone);
   RUN(bad_queue_names_and_delays_are_invalid);
   RUN(delayed_message_is_not_ready);

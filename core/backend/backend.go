@@ -41,6 +41,7 @@ type Backend interface {
 	WorkerBackend
 	MessageBackend
 	ArchiveBackend
+	DedupBackend
 	TransactionBackend
 	ListenerBackend
 }

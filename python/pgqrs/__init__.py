@@ -20,6 +20,7 @@ What is public is named here, and documented where it is made:
     _message    Message                  _link      completions to futures
     _config     Config                   _codec     payloads to JSON and back
     _errors     the errors               _types     checks of arguments
+    _dedup      ProducedId               _keyed     what is stored with dedup keys
     _native     the C library            _interpreter  what Python it needs
 
 Importing pgqrs does not load the C library: the first connect() does. So a
@@ -51,6 +52,7 @@ from ._archive import Archive
 from ._archive_info import ArchivedMessage, Attempt, AttemptOutcome, Outcome
 from ._config import Config
 from ._consumer import Consumer
+from ._dedup import ProducedId
 from ._dequeue import DequeueBuilder, dequeue
 from ._errors import (
     ConfigError,
@@ -114,6 +116,7 @@ __all__ = [
     "Outcome",
     "PgqrsConnectionError",
     "PgqrsError",
+    "ProducedId",
     "Producer",
     "QueueAlreadyExistsError",
     "QueueInfo",

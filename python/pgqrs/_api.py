@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Coroutine, Generator, Iterable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, overload
 
-from . import _codec, _transaction, _types
+from . import _codec, _dedup, _keyed, _transaction, _types
 from ._admin import Admin
 from ._config import Config
 from ._consume import Run
 from ._consume_batch import BatchRun
 from ._consumer import Consumer
+from ._dedup import ProducedId
 from ._errors import ValidationError
 from ._failure import Retry
 from ._iterate import ConsumerIterator, iterate
@@ -123,12 +124,52 @@ def consumer(source: Admin | Store, queue: str, hostname: str, port: int) -> Con
     return Consumer(source, queue, hostname, port)
 
 
+@overload
 async def produce(
-    store: Store, queue: str, payload: Any, *, delay_seconds: float = 0, tx: object = None
+    store: Store,
+    queue: str,
+    payload: Any,
+    *,
+    delay_seconds: float = 0,
+    dedup_key: None = None,
+    dedup_seconds: float | None = None,
+    tx: object = None,
+) -> int: ...
+
+
+@overload
+async def produce(
+    store: Store,
+    queue: str,
+    payload: Any,
+    *,
+    delay_seconds: float = 0,
+    dedup_key: str,
+    dedup_seconds: float | None = None,
+    tx: object = None,
+) -> ProducedId: ...
+
+
+async def produce(
+    store: Store,
+    queue: str,
+    payload: Any,
+    *,
+    delay_seconds: float = 0,
+    dedup_key: str | None = None,
+    dedup_seconds: float | None = None,
+    tx: object = None,
 ) -> int:
     """Stores one message and returns its id; it is committed then. The queue is
     made on first use. Calls that are in flight together are stored together, each
     with its own id or its own error.
+
+    With dedup_key, 1 to 255 characters, it is not stored when another message of the
+    queue has that key: the id of that one comes back, and its `deduplicated` is True.
+    A key is taken as long as its message lives (until it is archived, deleted or
+    dead), or, with dedup_seconds, for that time from now whatever becomes of it. Where
+    a transaction (tx) that has taken the key stays open this waits for its end, at most
+    connection_timeout_seconds: TimeoutError.
 
     With tx, a connection or session of the caller to the same database, it is
     stored in the transaction that is open there: visible when that commits, gone
@@ -138,10 +179,39 @@ async def produce(
     name = _types.queue_name(queue)
     delay_us = _types.delay_us(delay_seconds)
     text = _codec.encode(payload)
+    if dedup_key is not None or dedup_seconds is not None:
+        claims = _dedup.claim(dedup_key, dedup_seconds)
+        return (await _keyed.produce(link, tx, name, [text], claims, delay_us, batch=False))[0]
     if tx is not None:
         return (await _transaction.produce(link, tx, name, [text], delay_us, batch=False))[0]
     number: int = await link.produce(link.native.produce, name, text, delay_us, 0)
     return number
+
+
+@overload
+async def produce_batch(
+    store: Store,
+    queue: str,
+    payloads: Iterable[Any],
+    *,
+    delay_seconds: float = 0,
+    dedup_keys: None = None,
+    dedup_seconds: float | None = None,
+    tx: object = None,
+) -> list[int]: ...
+
+
+@overload
+async def produce_batch(
+    store: Store,
+    queue: str,
+    payloads: Iterable[Any],
+    *,
+    delay_seconds: float = 0,
+    dedup_keys: Iterable[str | None],
+    dedup_seconds: float | None = None,
+    tx: object = None,
+) -> list[ProducedId]: ...
 
 
 async def produce_batch(
@@ -150,14 +220,21 @@ async def produce_batch(
     payloads: Iterable[Any],
     *,
     delay_seconds: float = 0,
+    dedup_keys: Iterable[str | None] | None = None,
+    dedup_seconds: float | None = None,
     tx: object = None,
-) -> list[int]:
+) -> list[int] | list[ProducedId]:
     """Stores all payloads or none, in one transaction, and returns their ids in
-    order. An error names the index of the bad payload. With tx, in the caller's
-    transaction, as produce() does."""
+    order. An error names the index of the bad payload. With dedup_keys, one for each
+    payload or None where it has none, those whose key is taken are left out, and with
+    tx it is done in the caller's transaction, as produce() does."""
     link = _open(store)._link
     name = _types.queue_name(queue)
     delay_us = _types.delay_us(delay_seconds)
+    if dedup_keys is not None or dedup_seconds is not None:
+        texts = await _codec.encode_all(payloads)
+        claims = _dedup.claims(dedup_keys, dedup_seconds, len(texts))
+        return await _keyed.produce(link, tx, name, texts, claims, delay_us, batch=True)
     if tx is not None:
         texts = await _codec.encode_all(payloads)
         return await _transaction.produce(link, tx, name, texts, delay_us, batch=True)

@@ -30,6 +30,7 @@ MIN_VT_SECONDS = 0.1
 MAX_VT_SECONDS = 7 * DAY
 MAX_BATCH_SIZE = 10_000
 MAX_NAME_LENGTH = 255
+MAX_KEY_LENGTH = 255
 MAX_KEYS = 1000
 MAX_READ_CT = 1_000_000
 
@@ -168,6 +169,44 @@ def _queue_name(name: str) -> bytes:
             f"the name of a queue must have 1 to {MAX_NAME_LENGTH} characters, not {len(name)}"
         )
     return text(name, "the name of a queue")
+
+
+def dedup_key(value: object, name: str = "dedup_key") -> bytes:
+    """A dedup key in UTF-8: 1 to 255 characters, any but NUL."""
+    if not isinstance(value, str):
+        raise ValidationError(f"{name} must be a str, not {_kind(value)}")
+    if not value:
+        raise ValidationError(f"{name} must not be empty: pass None for a message without a key")
+    if len(value) > MAX_KEY_LENGTH:
+        raise ValidationError(
+            f"{name} must have at most {MAX_KEY_LENGTH} characters, not {len(value)}: "
+            "use a digest of it (hashlib.sha256(text.encode()).hexdigest())"
+        )
+    return text(value, name)
+
+
+def dedup_keys(values: object, count: int) -> list[bytes]:
+    """A key, or None, for each of `count` payloads; none is b""."""
+    if isinstance(values, str | bytes | dict) or not isinstance(values, Iterable):
+        raise ValidationError(f"dedup_keys must be an iterable of str or None, not {_kind(values)}")
+    keys = [
+        b"" if value is None else dedup_key(value, f"dedup_keys[{index}]")
+        for index, value in enumerate(values)
+    ]
+    if len(keys) != count:
+        raise ValidationError(
+            f"dedup_keys must have one key, or None, for each of the {count} payloads, "
+            f"not {len(keys)}"
+        )
+    return keys
+
+
+def dedup_us(value: object) -> int:
+    """For how long a key is taken, in microseconds: 0.001 s to ten years. None is 0: as
+    long as the message lives."""
+    if value is None:
+        return 0
+    return round(seconds(value, "dedup_seconds", 0.001, MAX_DELAY_SECONDS) * 1_000_000)
 
 
 def text(value: object, name: str) -> bytes:

@@ -15,7 +15,8 @@ import (
 type Core interface {
 	ProduceAsync(ctx context.Context, queue string, payload []byte, o pgqrs.ProduceOptions, done func(id int64, err error))
 	ProduceBatchAsync(ctx context.Context, queue string, payloads [][]byte, o pgqrs.ProduceOptions, done func(ids []int64, err error))
-	// HasRoom says whether these two may be called: else too much waits to be stored.
+	ProduceKeyedAsync(ctx context.Context, queue string, payloads [][]byte, keys []string, o pgqrs.ProduceOptions, batch bool, done func([]pgqrs.Produced, error))
+	// HasRoom says whether these three may be called: else too much waits to be stored.
 	HasRoom() bool
 	Register(ctx context.Context, role pgqrs.Role, queue, hostname string, port int) (*backend.Worker, error)
 	DequeueAsync(ctx context.Context, workerID int64, limit int, vt time.Duration, done func(*Batch, error))

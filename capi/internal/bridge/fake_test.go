@@ -100,6 +100,14 @@ func (f *fakeCore) ProduceBatchAsync(ctx context.Context, _ string, payloads [][
 	}()
 }
 
+func (f *fakeCore) ProduceKeyedAsync(_ context.Context, _ string, _ [][]byte, keys []string, _ pgqrs.ProduceOptions, _ bool, done func([]pgqrs.Produced, error)) {
+	all := make([]pgqrs.Produced, len(keys))
+	for i, key := range keys {
+		all[i] = pgqrs.Produced{ID: int64(i + 1), Deduplicated: key == "taken"}
+	}
+	done(all, nil)
+}
+
 func (f *fakeCore) HasRoom() bool { return !f.crowded.Load() }
 
 func (f *fakeCore) Register(ctx context.Context, _ pgqrs.Role, _, _ string, port int) (*backend.Worker, error) {

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"bytes"
+	"context"
 
 	pgqrs "github.com/pgqrs/pgqrs/core"
 )
@@ -60,11 +61,49 @@ func (s *Store) ProduceArray(number uint64, queue, text []byte, delayMicros, wor
 
 // produceAll stores what read returns, copies of the program's payloads; it is
 // called once there is room.
-func (s *Store) produceAll(number uint64, queue []byte, delayMicros, worker int64, read func() ([][]byte, error)) (refusal *Refusal) {
+func (s *Store) produceAll(number uint64, queue []byte, delayMicros, worker int64, read func() ([][]byte, error)) *Refusal {
 	options, refusal := produceOptions(delayMicros, worker)
 	if refusal != nil {
 		return refusal
 	}
+	return s.produceMany(number, queue, func(ctx context.Context, name string, done func([]int64, error)) {
+		payloads, err := read()
+		if err != nil {
+			done(nil, err)
+			return
+		}
+		s.core.ProduceBatchAsync(ctx, name, payloads, options, done)
+	})
+}
+
+// ProduceKeyed stores payloads with keys, which stand one behind the other in keyText;
+// those of length 0 are none.
+func (s *Store) ProduceKeyed(number uint64, queue, text []byte, lengths []uint64, keyText []byte, keyLengths []uint64, batch int32,
+	delayMicros, dedupMicros, worker int64) *Refusal {
+	options, refusal := produceOptions(delayMicros, worker)
+	if refusal != nil {
+		return refusal
+	}
+	if options.DedupFor, refusal = duration("dedup_us", dedupMicros); refusal != nil {
+		return refusal
+	}
+	if batch != 0 && batch != 1 {
+		return refuse(StatusBadArgument, "batch is %d, neither 0 nor 1", batch)
+	}
+	return s.produceMany(number, queue, func(ctx context.Context, name string, done func([]int64, error)) {
+		keys := make([]string, len(keyLengths))
+		for i, n := range keyLengths {
+			keys[i], keyText = string(keyText[:n]), keyText[n:]
+		}
+		s.core.ProduceKeyedAsync(ctx, name, copied(text, lengths), keys, options, batch == 1, func(all []pgqrs.Produced, err error) {
+			done(signed(all), err)
+		})
+	})
+}
+
+// produceMany accepts an operation that is answered with ids, and starts it in this
+// thread once there is room.
+func (s *Store) produceMany(number uint64, queue []byte, start func(ctx context.Context, name string, done func([]int64, error))) (refusal *Refusal) {
 	op, refusal := s.begin(number)
 	if refusal != nil {
 		return refusal
@@ -75,12 +114,7 @@ func (s *Store) produceAll(number uint64, queue []byte, delayMicros, worker int6
 	}
 	name := string(queue)
 	panicOnCommand(name)
-	payloads, err := read()
-	if err != nil {
-		s.fail(op, err)
-		return nil
-	}
-	s.core.ProduceBatchAsync(op.ctx, name, payloads, options, func(ids []int64, err error) {
+	start(op.ctx, name, func(ids []int64, err error) {
 		defer s.guard()
 		var c Completion
 		if err == nil {
@@ -89,6 +123,17 @@ func (s *Store) produceAll(number uint64, queue []byte, delayMicros, worker int6
 		s.complete(op, c, err)
 	})
 	return nil
+}
+
+// signed are the answers as they cross: negative where nothing was stored.
+func signed(all []pgqrs.Produced) []int64 {
+	ids := make([]int64, len(all))
+	for i, p := range all {
+		if ids[i] = p.ID; p.Deduplicated {
+			ids[i] = -p.ID
+		}
+	}
+	return ids
 }
 
 // copied cuts the payloads, in memory of their own, out of the text that they

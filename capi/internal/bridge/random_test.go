@@ -98,7 +98,7 @@ func (s *schedule) submit(thread int, random *rand.Rand) {
 	for i := range operations {
 		number := uint64(thread*operations + i)
 		var refusal *Refusal
-		switch random.IntN(10) {
+		switch random.IntN(11) {
 		case 0, 1:
 			refusal = s.store.Produce(number, []byte("q"), []byte("1"), 0, 0)
 		case 2:
@@ -119,6 +119,8 @@ func (s *schedule) submit(thread int, random *rand.Rand) {
 		case 8:
 			refusal = s.store.ProduceArray(number, []byte("q"), []byte([]string{"[1,2]", "[1"}[i%2]), 0, 0)
 		case 9:
+			refusal = s.store.ProduceKeyed(number, []byte("q"), []byte("12"), []uint64{1, 1}, []byte("k"), []uint64{0, 1}, 1, 0, 0, 0)
+		case 10:
 			s.store.Cancel(uint64(random.IntN(submitters * operations)))
 			continue
 		}
@@ -246,6 +248,10 @@ func (c *randomCore) Detach(ctx context.Context, t pgqrs.Target) (*pgqrs.Detachm
 
 func (c *randomCore) ProduceBatchAsync(ctx context.Context, _ string, payloads [][]byte, _ pgqrs.ProduceOptions, done func([]int64, error)) {
 	c.async(func() { done(make([]int64, len(payloads)), c.chance(ctx)) }, func(err error) { done(nil, err) })
+}
+
+func (c *randomCore) ProduceKeyedAsync(ctx context.Context, _ string, payloads [][]byte, _ []string, _ pgqrs.ProduceOptions, _ bool, done func([]pgqrs.Produced, error)) {
+	c.async(func() { done(make([]pgqrs.Produced, len(payloads)), c.chance(ctx)) }, func(err error) { done(nil, err) })
 }
 
 func (c *randomCore) HasRoom() bool { return true }

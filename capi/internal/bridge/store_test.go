@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -131,6 +132,24 @@ func TestAdmitAndDetachAnswerWhatATransactionNeeds(t *testing.T) {
 	refused(t, p.store.Admit(3, nil, nil, nil, 2, 0, 0), StatusBadArgument)
 	refused(t, p.store.Admit(3, nil, nil, nil, 0, -1, 0), StatusBadArgument)
 	refused(t, p.store.Detach(3, Target{IDs: []int64{1}}), StatusBadArgument)
+}
+
+func TestKeysCrossAndComeBackAsSigns(t *testing.T) {
+	p := connected(t, &fakeCore{})
+	accepted(t, p.store.ProduceKeyed(1, []byte("q"), []byte("123"), []uint64{1, 0, 2}, []byte("atakenb"), []uint64{1, 5, 1}, 1, 0, 5, 0))
+	c := p.wait(1)
+	if got := unsafe.Slice((*int64)(c.Data), c.Value); c.Kind != ResultIDs || !slices.Equal(got, []int64{1, -2, 3}) {
+		t.Errorf("%+v: %v", c, got)
+	}
+	p.library.discard(c)
+	accepted(t, p.store.ProduceKeyed(2, []byte("q"), nil, nil, nil, nil, 0, 0, 0, 0))
+	p.expect(2, StatusOK)
+	one := []uint64{1}
+	refused(t, p.store.ProduceKeyed(3, nil, []byte("1"), one, []byte("k"), one, 2, 0, 0, 0), StatusBadArgument)
+	refused(t, p.store.ProduceKeyed(3, nil, []byte("1"), one, []byte("k"), one, 1, -1, 0, 0), StatusBadArgument)
+	refused(t, p.store.ProduceKeyed(3, nil, []byte("1"), one, []byte("k"), one, 1, 0, -1, 0), StatusBadArgument)
+	p.core.crowded.Store(true)
+	refused(t, p.store.ProduceKeyed(3, nil, []byte("1"), one, []byte("k"), one, 1, 0, 0, 0), StatusFull)
 }
 
 func TestDequeueAnswersABatchOrNothing(t *testing.T) {

@@ -52,6 +52,7 @@ func Exercise(t *testing.T, h Harness) {
 		{"metrics", metricsTests},
 		{"worker", workerTests},
 		{"produce", produceTests},
+		{"dedup", dedupTests},
 		{"dequeue", dequeueTests},
 		{"settle", settleTests},
 		{"release", releaseTests},

@@ -3,6 +3,7 @@ package backendtest
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 type model struct {
 	items  map[int64]*item
 	leases map[int64]bool // those that were ever drawn
+	keys   map[string]claim
 }
 
 // item is one message that was not deleted. Its ReadCount, Lease, VT and so on
@@ -36,7 +38,7 @@ type item struct {
 }
 
 func newModel() *model {
-	return &model{items: make(map[int64]*item), leases: make(map[int64]bool)}
+	return &model{items: make(map[int64]*item), leases: make(map[int64]bool), keys: make(map[string]claim)}
 }
 
 // live returns the message if it is neither done nor gone.
@@ -116,6 +118,37 @@ func (m *model) holdings(lease int64) []*item {
 
 func (m *model) produce(msg backend.Message) {
 	m.items[msg.ID] = &item{Message: msg, early: msg.VT}
+}
+
+// claim is a key that is taken: as long as its message lives, or until a moment.
+type claim struct {
+	id    int64
+	until time.Time
+}
+
+// holder is the message that has a key; 0: it is free.
+func (m *model) holder(key string, now time.Time) int64 {
+	c := m.keys[key]
+	if c.until.IsZero() && m.live(c.id) == nil || !c.until.IsZero() && !c.until.After(now) {
+		return 0
+	}
+	return c.id
+}
+
+// sweep forgets the keys that are free: a message that is replayed has its key no more.
+func (m *model) sweep(now time.Time) {
+	maps.DeleteFunc(m.keys, func(key string, _ claim) bool { return m.holder(key, now) == 0 })
+}
+
+func (m *model) claim(key string, id int64, now time.Time, lasting time.Duration) {
+	if key == "" {
+		return
+	}
+	c := claim{id: id}
+	if lasting != 0 {
+		c.until = now.Add(lasting)
+	}
+	m.keys[key] = c
 }
 
 // settle does something to each message that is held, once.
@@ -256,6 +289,7 @@ func (m *model) purge() (n int64) {
 			n++
 		}
 	}
+	maps.DeleteFunc(m.keys, func(_ string, c claim) bool { return m.items[c.id] == nil })
 	return n
 }
 

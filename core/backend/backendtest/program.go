@@ -21,6 +21,7 @@ type step struct{ verb, a, b, c byte }
 // verbs are the operations. A verb stands as often as it is to be likely.
 var verbs = []string{
 	"produce", "produce", "produce",
+	"keyed", "keyed",
 	"dequeue", "dequeue", "dequeue", "dequeue", "dequeue",
 	"archive", "archive", "archive",
 	"again",

@@ -19,6 +19,7 @@ var (
 	leaseVTs = []time.Duration{1000017 * time.Microsecond, 5000023 * time.Microsecond, 5000029 * time.Microsecond, 30000037 * time.Microsecond}
 	passes   = []time.Duration{time.Millisecond, 100019 * time.Microsecond, time.Second, 3 * time.Second, 10 * time.Second, time.Minute}
 	maxReads = []int{0, 0, 2, 3, 5, 5}
+	lastings = []time.Duration{0, 0, 0, 5000041 * time.Microsecond, 60000047 * time.Microsecond}
 	// Of which state a page is; empty: of any.
 	liveStates = []backend.MessageState{"", "", backend.StateReady, backend.StateDelayed, backend.StateLeased}
 	mostAlive  = 1500 // a program does not produce beyond it
@@ -84,6 +85,8 @@ func (r *runner) step(s step) error {
 	switch verb := s.name(); verb {
 	case "produce":
 		return r.produce(pick(sizes, s.a), pick(delays, s.b), pick(r.workers[:], s.c))
+	case "keyed":
+		return r.keyed(pick(sizes[:7], s.a), s.b, pick(lastings, s.c))
 	case "dequeue":
 		return r.dequeue(pick(limits, s.a), pick(leaseVTs, s.b), pick(maxReads, s.c), pick(r.workers[:], s.a^s.b))
 	case "archive", "again":
@@ -148,6 +151,46 @@ func (r *runner) produce(n int, delay time.Duration, worker int64) error {
 		})
 	}
 	return nil
+}
+
+// keyed produces n messages with keys, some of them alike, some without.
+func (r *runner) keyed(n int, seed byte, lasting time.Duration) error {
+	p := &backend.MessageProduceKeyedParams{
+		MessageProduceParams: backend.MessageProduceParams{QueueID: r.queue, At: r.now}, DedupFor: lasting, Patience: patience,
+	}
+	for i := range n {
+		p.Payloads = append(p.Payloads, fmt.Appendf(nil, `{"n": %d}`, len(r.ids)+i))
+		p.Keys = append(p.Keys, []string{"", "a", "b", "c", "d", "e", "f"}[(int(seed)+i*i)%7])
+	}
+	answers, err := r.b.MessageProduceKeyed(r.ctx, p)
+	r.note("keyed %q for %v: %v", p.Keys, lasting, answers)
+	if err != nil {
+		return err
+	}
+	if len(answers) != n {
+		return fmt.Errorf("%d answers for %d payloads", len(answers), n)
+	}
+	for i, a := range answers {
+		holder := r.m.holder(p.Keys[i], r.now)
+		if a.Deduplicated != (holder != 0) || a.Deduplicated && a.ID != holder {
+			return fmt.Errorf("answer %d is %+v, and %q is of message %d", i, a, p.Keys[i], holder)
+		}
+		if a.Deduplicated {
+			continue
+		}
+		if len(r.ids) > 0 && a.ID <= r.ids[len(r.ids)-1] {
+			return fmt.Errorf("id %d after %d", a.ID, r.ids[len(r.ids)-1])
+		}
+		r.ids = append(r.ids, a.ID)
+		r.m.produce(backend.Message{ID: a.ID, QueueID: r.queue, Payload: p.Payloads[i], EnqueuedAt: r.now, VT: r.now})
+		r.m.claim(p.Keys[i], a.ID, r.now, lasting)
+	}
+	if seed%4 == 0 { // from the first key of this queue on
+		_, err = r.b.DedupSweep(r.ctx, &backend.DedupSweepParams{After: backend.DedupPlace{QueueID: r.queue}, At: r.now})
+		r.m.sweep(r.now)
+		r.note(", and swept")
+	}
+	return err
 }
 
 func (r *runner) dequeue(limit int, vt time.Duration, most int, worker int64) error {

@@ -35,24 +35,30 @@ func (b *Backend) MessageProduce(ctx context.Context, p *backend.MessageProduceP
 		return nil, err
 	}
 	defer b.leave()
-	s, now := b.store, b.moment(p.At)
-	q, err := s.find(p.QueueID)
+	now := b.moment(p.At)
+	q, err := b.store.find(p.QueueID)
 	if err != nil {
 		return nil, err
 	}
 	ids := make([]int64, len(p.Payloads))
 	for i, payload := range p.Payloads {
-		s.lastMessage++
-		m := &message{Message: backend.Message{
-			ID: s.lastMessage, QueueID: q.ID, Payload: bytes.Clone(payload),
-			EnqueuedAt: now, VT: now.Add(p.Delay), ProducerWorkerID: p.WorkerID,
-		}}
-		s.messages[m.ID] = m
-		heap.Push(&q.line, m)
-		ids[i] = m.ID
+		ids[i] = b.add(q, p, payload, now)
 	}
 	q.tally.count(now, int64(len(ids)), 0)
 	return ids, nil
+}
+
+// add stores one message and returns its id.
+func (b *Backend) add(q *queue, p *backend.MessageProduceParams, payload []byte, now time.Time) int64 {
+	s := b.store
+	s.lastMessage++
+	m := &message{Message: backend.Message{
+		ID: s.lastMessage, QueueID: q.ID, Payload: bytes.Clone(payload),
+		EnqueuedAt: now, VT: now.Add(p.Delay), ProducerWorkerID: p.WorkerID,
+	}}
+	s.messages[m.ID] = m
+	heap.Push(&q.line, m)
+	return m.ID
 }
 
 // MessageGet implements backend.MessageBackend.

@@ -13,6 +13,7 @@ import (
 type queue struct {
 	backend.Queue
 	line           line
+	claims         map[string]claim // by key
 	archived, dead int64
 	tally          tally
 }
@@ -169,6 +170,7 @@ func (b *Backend) QueuePurge(ctx context.Context, p *backend.QueuePurgeParams) (
 	}
 	n := len(q.line)
 	q.line = nil
+	b.freePurged(q)
 	return int64(n), nil
 }
 

@@ -16,6 +16,11 @@ func (b *Backend) MessageProduceTx(context.Context, backend.Tx, *backend.Message
 	return nil, errNoTransactions()
 }
 
+// MessageProduceKeyedTx implements backend.DedupBackend: it refuses.
+func (b *Backend) MessageProduceKeyedTx(context.Context, backend.Tx, *backend.MessageProduceKeyedTxParams) ([]backend.Produced, error) {
+	return nil, errNoTransactions()
+}
+
 // MessageDetach implements backend.TransactionBackend: it refuses.
 func (b *Backend) MessageDetach(context.Context, *backend.MessageDetachParams) ([]backend.Delivery, error) {
 	return nil, errNoTransactions()

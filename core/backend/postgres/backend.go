@@ -71,6 +71,7 @@ type queries struct {
 	WorkerPurge, WorkerHeld                                                                                 string
 	MessageProduce, MessageDequeue, MessageArchive, MessageDelete, MessageExtend, MessageRelease            string
 	MessageProduceTx, MessageDetach, MessageFreeLeases, MessageArchiveTx, MessageDeleteTx                   string
+	MessageProduceKeyed, MessageProduceKeyedTx, DedupSweep, DedupPurge                                      string
 	MetricsGet, MetricsList, MetricsSystem, MetricsFold                                                     string
 	MessageFail, MessageHistory                                                                             string
 	ArchiveList, ArchiveCount, ArchiveReplay, ArchiveDelete, ArchivePurgeBound, ArchivePurge, ArchiveExpire string

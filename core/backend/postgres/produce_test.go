@@ -142,6 +142,18 @@ func TestSQLProduceRefusesWhatTheViewsCouldNotShow(t *testing.T) {
 		{`pgqrs_produce(null, '1')`, "22023"},
 		{`pgqrs_produce('tasks', '1', '-1 s')`, "22023"},
 		{`pgqrs_produce('tasks', '1', '11 years')`, "22023"},
+		{`pgqrs_produce('tasks', '1', dedup_key => '')`, "22023"},
+		{`pgqrs_produce('tasks', '1', dedup_key => repeat('ö', 256))`, "22023"},
+		{`pgqrs_produce('tasks', '1', dedup_key => 'k', dedup_for => '0')`, "22023"},
+		{`pgqrs_produce('tasks', '1', dedup_key => 'k', dedup_for => '11 years')`, "22023"},
+		{`pgqrs_produce('tasks', '1', dedup_for => '1 hour')`, "22023"},
+		{`pgqrs_produce('tasks', '{', dedup_key => 'k')`, "22P02"},
+		{`pgqrs_produce('tasks', '"\u0000"', dedup_key => 'k')`, "22P05"},
+		{`pgqrs_produce('tasks', '1', '-1 s', 'k')`, "22023"},
+		{`pgqrs_produce_keyed('tasks', array['1', '2']::json[], array['k'])`, "22023"},
+		{`pgqrs_produce_keyed('tasks', array['1']::json[], null)`, "22023"},
+		{`pgqrs_produce_keyed('tasks', null, null)`, "22004"},
+		{`pgqrs_produce_keyed('', array['1']::json[], array['k'])`, "22023"},
 	} {
 		_, err := f.c.Exec(f.ctx, "select "+c.call)
 		var server *pgconn.PgError
@@ -154,6 +166,29 @@ func TestSQLProduceRefusesWhatTheViewsCouldNotShow(t *testing.T) {
 	}
 	if n := askAll[int64](f, "select pgqrs_produce_batch('tasks', '{}')"); len(n) != 0 {
 		t.Errorf("an empty batch has ids %v", n)
+	}
+}
+
+func TestSQLProduceTakesKeys(t *testing.T) {
+	f := newBench(t)
+	first := ask[int64](f, "select pgqrs_produce('fresh', '1', dedup_key => 'k')")
+	if again := ask[int64](f, "select pgqrs_produce('fresh', '2', '1 hour', 'k', '1 hour')"); again != first {
+		t.Errorf("message %d has the key, and the answer is %d", first, again)
+	}
+	if other := ask[int64](f, "select pgqrs_produce('fresh', '3', dedup_key => repeat('ö', 255))"); other <= first {
+		t.Errorf("another key has message %d", other)
+	}
+	rows := askAll[string](f, `select k.deduplicated::text || (k.id - $1) from pgqrs_produce_keyed(
+		'fresh', array['4', '5', '6', '7']::json[], array['a', null, 'k', 'a'], dedup_for => '1 hour') k`, first)
+	if want := []string{"false2", "false3", "true0", "true2"}; !slices.Equal(rows, want) {
+		t.Errorf("answers %v, want %v", rows, want)
+	}
+	if n := askAll[int64](f, "select id from pgqrs_produce_keyed('fresh', '{}', '{}')"); len(n) != 0 {
+		t.Errorf("no payloads have ids %v", n)
+	}
+	got := askAll[string](f, "select payload::text from pgqrs_messages order by id")
+	if want := []string{"1", "3", "4", "5"}; !slices.Equal(got, want) {
+		t.Errorf("payloads %v, want %v", got, want)
 	}
 }
 
@@ -198,6 +233,14 @@ func TestSettingsOfTheCallerDoNotMatter(t *testing.T) {
 	b := open(t, f.dsn)
 	defer func() { f.must(b.Close()) }()
 	ids, err := b.MessageProduce(f.ctx, &backend.MessageProduceParams{QueueID: f.queue, Payloads: [][]byte{[]byte("1"), []byte("2"), []byte("3")}, Delay: 0})
+	f.must(err)
+	keyed, err := b.MessageProduceKeyed(f.ctx, &backend.MessageProduceKeyedParams{
+		MessageProduceParams: backend.MessageProduceParams{QueueID: f.another, Payloads: payloads(3)},
+		Keys:                 []string{"k", "", "k"}, DedupFor: time.Hour, Patience: time.Minute})
+	if err != nil || keyed[0].Deduplicated || keyed[1].Deduplicated || !keyed[2].Deduplicated {
+		t.Errorf("produced %+v, %v", keyed, err)
+	}
+	_, err = b.DedupSweep(f.ctx, &backend.DedupSweepParams{})
 	f.must(err)
 	r, err := b.MessageDequeue(f.ctx, &backend.MessageDequeueParams{QueueID: f.queue, Limit: 3, VT: time.Minute})
 	f.must(err)

@@ -157,7 +157,11 @@ func (b *Backend) QueuePurge(ctx context.Context, p *backend.QueuePurgeParams) (
 	if err != nil {
 		return 0, err
 	}
-	return b.inPieces(ctx, b.sql.QueuePurge, p.QueueID, upto)
+	purged, err := b.inPieces(ctx, b.sql.QueuePurge, p.QueueID, upto)
+	if err == nil {
+		_, err = b.inPieces(ctx, b.sql.DedupPurge, p.QueueID)
+	}
+	return purged, err
 }
 
 // inPieces runs a query again and again, each time in a transaction of its own,

@@ -127,6 +127,13 @@ func crashLosesNothing(r *race) {
 	r.must(err)
 	last := own.produce(7)
 	own.dequeue(5)
+	other, err := b.QueueCreate(r.ctx, &backend.QueueCreateParams{Name: "keys"})
+	r.must(err)
+	keyed := &backend.MessageProduceKeyedParams{
+		MessageProduceParams: backend.MessageProduceParams{QueueID: other.ID, Payloads: payloads(2)}, Keys: []string{"a", "b"}, Patience: time.Minute,
+	}
+	taken, err := b.MessageProduceKeyed(r.ctx, keyed)
+	r.must(err)
 	r.must(server.Crash())
 	r.must(server.Start())
 
@@ -136,6 +143,12 @@ func crashLosesNothing(r *race) {
 		counts, err = b.MessageCount(r.ctx, &backend.MessageCountParams{QueueID: q.ID})
 		return err == nil
 	})
+	var again []backend.Produced
+	own.eventually("another of its connections does", func() bool {
+		again, err = b.MessageProduceKeyed(r.ctx, keyed)
+		return err == nil
+	})
+	r.want("the keys", again, []backend.Produced{{ID: taken[0].ID, Deduplicated: true}, {ID: taken[1].ID, Deduplicated: true}})
 	forgotten := counts.Ready - int64(len(ids)-200+len(last)-5)
 	if forgotten != 0 && forgotten != 5 {
 		r.Errorf("%d leases were forgotten, want none or those of the last dequeue", forgotten)

@@ -49,7 +49,7 @@ func (s *session) tryProduce() (string, error) {
 // wantGone checks that no row of any table is about the queue.
 func (r *race) wantGone() {
 	r.Helper()
-	for _, table := range []string{"log", "spans", "done", "attempts", "workers", "waiting", "tally", "totals", "rates"} {
+	for _, table := range []string{"log", "spans", "done", "attempts", "workers", "waiting", "tally", "totals", "rates", "dedup"} {
 		r.want("rows in pgqrs_"+table, ask[int64](&r.bench, "select count(*) from pgqrs_"+table+" where queue_id = $1", r.queue), int64(0))
 	}
 	r.want("queues", ask[int64](&r.bench, "select count(*) from pgqrs_queues where id = $1", r.queue), int64(0))

@@ -25,6 +25,7 @@ func TestRaces(t *testing.T) {
 		{"deletion", deletionRaces},
 		{"queue", queueRaces},
 		{"archive", archiveRaces},
+		{"dedup", dedupRaces},
 		{"metrics", metricsRaces},
 		{"durability", durabilityRaces},
 		{"lost answers", lostAnswerRaces},

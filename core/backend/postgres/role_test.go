@@ -89,6 +89,25 @@ func (p *troupe) work(b *postgres.Backend) map[string]func() error {
 		"produce by SQL": func() error {
 			return b.Pool().QueryRow(ctx, "select "+pgx.Identifier{rolesSchema, "pgqrs_produce"}.Sanitize()+"('tasks', '1')").Scan(new(int64))
 		},
+		"produce with a key": func() error {
+			for range 2 {
+				_, err := b.MessageProduceKeyed(ctx, &backend.MessageProduceKeyedParams{
+					MessageProduceParams: backend.MessageProduceParams{QueueID: queue, Payloads: payloads(2)},
+					Keys:                 []string{"taken", rand.Text()}, Patience: time.Minute,
+				})
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		"produce with a key by SQL": func() error {
+			return b.Pool().QueryRow(ctx, "select "+pgx.Identifier{rolesSchema, "pgqrs_produce"}.Sanitize()+"('tasks', '1', dedup_key => $1)", rand.Text()).Scan(new(int64))
+		},
+		"sweep keys": func() error {
+			_, err := b.DedupSweep(ctx, &backend.DedupSweepParams{})
+			return err
+		},
 		"tell of messages": func() error { return b.QueueNotify(ctx, &backend.QueueNotifyParams{QueueIDs: []int64{queue}}) },
 		"be a worker": func() error {
 			w, err := b.WorkerRegister(ctx, &backend.WorkerRegisterParams{QueueID: queue, Hostname: "h"})
@@ -189,9 +208,11 @@ func TestEachRoleCanDoItsWorkAndNothingElse(t *testing.T) {
 	_, err := p.b.MessageProduce(p.ctx, &backend.MessageProduceParams{QueueID: p.queue, Payloads: payloads(3)})
 	p.must(err)
 	for kind, may := range map[string][]string{
-		"producer": {"make a queue", "find a queue", "produce", "produce by SQL", "tell of messages", "be a worker"},
+		"producer": {"make a queue", "find a queue", "produce", "produce by SQL", "produce with a key", "produce with a key by SQL",
+			"tell of messages", "be a worker"},
 		"consumer": {"make a queue", "find a queue", "tell of messages", "be a worker", "dequeue", "archive", "delete", "extend",
-			"release", "fail", "expire", "sleep", "read a message", "list messages", "count messages", "read payloads", "purge"},
+			"release", "fail", "expire", "sleep", "read a message", "list messages", "count messages", "read payloads", "purge",
+			"sweep keys"},
 		"viewer": {"find a queue", "read a message", "list messages", "count messages", "read the views", "read payloads"},
 	} {
 		t.Run(kind, func(t *testing.T) {

@@ -32,19 +32,24 @@ func (b *Backend) MessageProduceTx(ctx context.Context, tx backend.Tx, p *backen
 	for left := p.Payloads; len(left) > 0; {
 		piece := pieceOf(left)
 		left = left[len(piece):]
-		texts := make([]string, len(piece))
-		for i, payload := range piece {
-			texts[i] = string(payload)
-		}
 		var stored []int64
 		err := t.QueryRow(ctx, b.sql.MessageProduceTx,
-			b.identity, p.Queue, texts, p.Delay.Microseconds(), p.WorkerID, p.MakeQueue).Scan(&stored)
+			b.identity, p.Queue, textsOf(piece), p.Delay.Microseconds(), p.WorkerID, p.MakeQueue).Scan(&stored)
 		if err != nil {
 			return nil, payloadFailure(b.failureInside(ctx, err))
 		}
 		ids = append(ids, stored...)
 	}
 	return ids, nil
+}
+
+// textsOf are payloads as any protocol of pgx sends them.
+func textsOf(payloads [][]byte) []string {
+	texts := make([]string, len(payloads))
+	for i, payload := range payloads {
+		texts[i] = string(payload)
+	}
+	return texts
 }
 
 // MessageDetach implements backend.TransactionBackend.

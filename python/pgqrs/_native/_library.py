@@ -40,6 +40,7 @@ FUNCTIONS = (
     "produce",
     "produce_array",
     "produce_batch",
+    "produce_keyed",
     "register",
     "release",
     "request",

@@ -107,6 +107,19 @@ class NativeStore(Protocol):
         self, op: int, queue: bytes, array: bytes, delay_us: int, worker: int
     ) -> int: ...
 
+    def produce_keyed(
+        self,
+        op: int,
+        queue: bytes,
+        payloads: Sequence[bytes],
+        keys: Sequence[bytes],
+        batch: bool,
+        delay_us: int,
+        dedup_us: int,
+        worker: int,
+    ) -> int:
+        """Ids that come back negative are those of messages that have the key."""
+
     def admit(
         self,
         op: int,

@@ -106,6 +106,36 @@ class Store:
         )
         return status
 
+    def produce_keyed(
+        self,
+        op: int,
+        queue: bytes,
+        payloads: Sequence[bytes],
+        keys: Sequence[bytes],
+        batch: bool,
+        delay_us: int,
+        dedup_us: int,
+        worker: int,
+    ) -> int:
+        text, lengths, count = _texts(payloads)
+        key_text, key_lengths, _ = _texts(keys)
+        status: int = _library.lib.pgqrs_produce_keyed(
+            self._handle,
+            op,
+            queue,
+            len(queue),
+            text,
+            lengths,
+            key_text,
+            key_lengths,
+            count,
+            batch,
+            delay_us,
+            dedup_us,
+            worker,
+        )
+        return status
+
     def admit(
         self,
         op: int,

@@ -26,11 +26,20 @@ def _cast(kind: str) -> str:
 _TEXT = "cast(? as pg_catalog.text)"
 # An element keeps its text to the byte.
 _PAYLOADS = f"array(select e.value from pg_catalog.json_array_elements({_cast('json')}) e)"
+# null stays null: a message without a key.
+_KEYS = f"array(select e.value from pg_catalog.json_array_elements_text({_cast('json')}) e)"
 
 FUNCTIONS = {
     "produce": (
         "pgqrs_produce_tx",
         (_cast("uuid"), _TEXT, _PAYLOADS, _cast("int8"), _cast("int8"), _cast("bool")),
+    ),
+    "produce_keyed": (
+        "pgqrs_produce_keyed_tx",
+        (
+            *(_cast("uuid"), _TEXT, _PAYLOADS, _KEYS),
+            *(_cast("int8"), _cast("int8"), _cast("int8"), _cast("bool")),
+        ),
     ),
     "archive": ("pgqrs_archive_tx", (_cast("uuid"), _cast("int8"), _cast("_int8"), _cast("_int8"))),
     "delete": ("pgqrs_delete_tx", (_cast("uuid"), _cast("int8"), _cast("_int8"), _cast("_int8"))),

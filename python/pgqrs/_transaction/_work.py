@@ -3,9 +3,11 @@ committed beforehand; then one statement, or a few, go into the transaction."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from .._dedup import Claims
 from .._errors import PgqrsError, QueueNotFoundError, ValidationError
 from .._link import Link
 from .._native import Deliveries
@@ -28,19 +30,22 @@ async def produce(
     worker: int = 0,
     *,
     batch: bool,
+    claims: Claims | None = None,
 ) -> list[int]:
-    """Stores payloads in the transaction, and returns their ids in order."""
+    """Stores payloads in the transaction, and returns their ids in order. With claims an
+    id is negative where another message has the key: it is that one's."""
     transaction = adopt(tx)
     await transaction.check()
     admitted = await link.call(link.native.admit, queue, texts, batch, delay_us, worker)
     ids: list[int] = []
     for piece in _pieces(texts):
         call = Call(
-            "produce",
+            "produce" if claims is None else "produce_keyed",
             admitted["schema"],
             admitted["identity"],
             queue.decode(),
-            (b"[" + b",".join(piece) + b"]").decode(),
+            (b"[" + b",".join(texts[piece]) + b"]").decode(),
+            *(() if claims is None else _keys(claims, piece)),
             str(delay_us),
             str(worker),
             str(admitted["make_queue"]).lower(),
@@ -75,15 +80,20 @@ async def settle(
     return [number in settled for number in deliveries.ids]
 
 
-def _pieces(texts: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+def _keys(claims: Claims, piece: slice) -> tuple[str, str]:
+    keys = [key.decode() or None for key in claims.keys[piece]]
+    return json.dumps(keys, ensure_ascii=False), str(claims.dedup_us)
+
+
+def _pieces(texts: Sequence[bytes]) -> Iterator[slice]:
     begin, size = 0, 0
     for end, text in enumerate(texts):
         if end > begin and (end - begin == PIECE_COUNT or size + len(text) > PIECE_BYTES):
-            yield texts[begin:end]
+            yield slice(begin, end)
             begin, size = end, 0
         size += len(text)
     if begin < len(texts):
-        yield texts[begin:]
+        yield slice(begin, len(texts))
 
 
 async def _run(transaction: Transaction, call: Call) -> str:

@@ -23,7 +23,7 @@ async def test_the_snippets_show_what_became_of_messages(dsn, capsys, caplog):
                 raise ValueError("boom")
 
         names = {"store": store, "handler": handler, "pgqrs": pgqrs}
-        assert len(SNIPPETS) == 3
+        assert len(SNIPPETS) == 4
         for snippet in SNIPPETS:
             await run(snippet, names)
         policy = (await pgqrs.admin(store).queue_settings("tasks")).retry

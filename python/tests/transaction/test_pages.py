@@ -65,4 +65,4 @@ async def test_the_sql_does_what_it_says(dsn):
             (row,) = connection.execute(statements[-1].encode()).fetchall()
         assert (row[0], row[2], row[3]) == ("emails", {"order": 7}, False)
         consumer = await store.consumer("tasks")
-        assert [message.payload["task"] for message in await consumer.dequeue()] == [1, 3, 4]
+        assert [message.payload["task"] for message in await consumer.dequeue()] == [1, 3, 4, 5, 6]

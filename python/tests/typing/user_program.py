@@ -32,6 +32,11 @@ async def main() -> None:
     async with pgqrs.connect("memory://typing", schema=version) as store:
         number: int = await pgqrs.produce(store, "q", {"a": 1}, delay_seconds=0.5)
         numbers: list[int] = await pgqrs.produce_batch(store, "q", (n for n in range(number)))
+        keyed: pgqrs.ProducedId = await pgqrs.produce(store, "q", 1, dedup_key="k")
+        many = await pgqrs.produce_batch(store, "q", [1], dedup_keys=["k"], dedup_seconds=1)
+        known: bool = keyed.deduplicated or many[0].deduplicated
+        perhaps: int = await pgqrs.produce(store, "q", 1, dedup_key="k" if known else None)
+        print(perhaps + keyed)
         for function in (handler, with_consumer, plain):
             await pgqrs.consume(store, "q", function, concurrency=len(numbers), vt=1.5)
         async for msg in pgqrs.consume_iter(store, "q", batch_size=5):

@@ -13,6 +13,8 @@ async def main(store: pgqrs.Store) -> None:
     await pgqrs.produce(store, 5, {})  # mistake
     await pgqrs.produce(store, "q", {}, 5)  # mistake
     await pgqrs.produce_batch(store, "q", 5)  # mistake
+    await pgqrs.produce(store, "q", {}, dedup_key=b"k")  # mistake
+    print((await pgqrs.produce(store, "q", {})).deduplicated)  # mistake
     await pgqrs.consume(store, "q", handler)  # mistake
     pgqrs.consume_iter(store, "q", vt="5")  # mistake
     pgqrs.connect("memory://x", schemas="y")  # mistake

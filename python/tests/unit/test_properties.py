@@ -67,6 +67,51 @@ def test_what_postgresql_cannot_hold_is_refused_wherever_it_stands(beside, impos
         asyncio.run(through_the_core([*beside, inner]))
 
 
+# Keys that may be, few enough to meet again, and what may not be.
+KEYS = (
+    st.none()
+    | st.sampled_from("abc")
+    | st.text(
+        st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=255
+    )
+)
+NO_KEYS = (
+    st.text(min_size=256, max_size=300)
+    | st.just("")
+    | st.sampled_from(["\0", "a\0b", "\ud800", "x\udfff"])
+    | st.integers()
+    | st.binary(max_size=3)
+)
+
+
+@settings(ECONOMICAL, max_examples=40)
+@given(st.lists(st.lists(KEYS, max_size=8), max_size=8))
+def test_of_any_keys_each_is_of_the_first_message_that_had_it(batches):
+    async def run() -> None:
+        async with await pgqrs.connect(f"memory://{secrets.token_hex(6)}") as store:
+            first: dict[str, int] = {}
+            for keys in batches:
+                found = await pgqrs.produce_batch(store, "q", keys, dedup_keys=keys)
+                for key, answer in zip(keys, found, strict=True):
+                    assert answer.deduplicated == (key in first)
+                    assert key is None or first.setdefault(key, answer) == answer
+
+    asyncio.run(run())
+
+
+@settings(ECONOMICAL, max_examples=40)
+@given(NO_KEYS)
+def test_what_is_no_key_is_refused_with_what_is_wrong(key):
+    async def run() -> None:
+        async with await pgqrs.connect(f"memory://{secrets.token_hex(6)}") as store:
+            with pytest.raises(pgqrs.ValidationError, match="dedup_key must"):
+                await pgqrs.produce(store, "q", 1, dedup_key=key)
+            with pytest.raises(pgqrs.ValidationError, match=r"dedup_keys\[1\] must"):
+                await pgqrs.produce_batch(store, "q", [1, 2], dedup_keys=["a", key])
+
+    asyncio.run(run())
+
+
 # A call, and which message it is about: the n-th of those there are.
 CALLS = st.lists(
     st.tuples(

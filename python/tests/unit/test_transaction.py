@@ -55,9 +55,10 @@ def test_arrays_cross_as_text(numbers):
 def test_pieces_are_bounded_and_leave_nothing_out():
     assert list(_pieces([])) == []
     many = [b"1"] * (2 * PIECE_COUNT + 1)
-    assert [len(piece) for piece in _pieces(many)] == [PIECE_COUNT, PIECE_COUNT, 1]
+    assert [len(many[piece]) for piece in _pieces(many)] == [PIECE_COUNT, PIECE_COUNT, 1]
     large = b"x" * PIECE_BYTES
-    assert list(_pieces([b"1", large, b"2", b"3"])) == [[b"1"], [large], [b"2", b"3"]]
+    mixed = [b"1", large, b"2", b"3"]
+    assert [mixed[piece] for piece in _pieces(mixed)] == [[b"1"], [large], [b"2", b"3"]]
 
 
 @pytest.mark.loops("plain")

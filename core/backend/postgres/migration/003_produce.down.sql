@@ -1,7 +1,9 @@
 drop function {schema}.pgqrs_merge(bigint, timestamptz, interval, integer, timestamptz);
-drop function {schema}.pgqrs_produce(text, json, interval);
+drop function {schema}.pgqrs_produce(text, json, interval, text, interval);
 drop function {schema}.pgqrs_produce_batch(text, json[], interval);
+drop function {schema}.pgqrs_check_payloads(text, json[], interval);
 drop function {schema}.pgqrs_produce_tx(uuid, text, json[], bigint, bigint, boolean);
+drop function {schema}.pgqrs_queue_of_tx(text, boolean);
 drop function {schema}.pgqrs_check_identity(uuid);
 drop function {schema}.pgqrs_enqueue_telling(bigint, json[], interval, bigint);
 drop function {schema}.pgqrs_queue_hold(text);

@@ -1,5 +1,6 @@
 -- Producing. pgqrs_produce and pgqrs_produce_batch are for everybody, inside
--- any transaction (docs/sql.md); the others are the library's.
+-- any transaction (docs/sql.md); the others are the library's. What has a key to be
+-- unique by is in the migration 009.
 --
 -- Every function of pgqrs fixes its search_path, names its objects in full, and
 -- runs with the caller's rights. The other settings keep its plans to index
@@ -83,9 +84,10 @@ begin
     if not exists (select from {schema}.pgqrs_queues q where q.id = queue) then
         raise exception 'queue % does not exist', queue using errcode = 'PQ001';
     end if;
-    if payloads <> '{}' then
-        insert into {schema}.pgqrs_tally (queue_id, at, produced) values (queue, stored, cardinality(payloads));
+    if cardinality(payloads) = 0 then
+        return '{}';
     end if;
+    insert into {schema}.pgqrs_tally (queue_id, at, produced) values (queue, stored, cardinality(payloads));
     if cardinality(payloads) = 1 then
         insert into {schema}.pgqrs_log (queue_id, enqueued_at, producer_worker_id, payload)
         values (queue, stored, worker, payloads[1])
@@ -100,7 +102,7 @@ begin
         select queue, stored, worker, p from unnest(payloads) p
         returning id
     )
-    select coalesce(array_agg(r.id), '{}') into new_ids from stored_rows r;
+    select array_agg(r.id) into new_ids from stored_rows r;
     insert into {schema}.pgqrs_spans (queue_id, vt, since, n, lo, hi, ids)
     select queue, due, due, p.n, p.lo, p.hi, p.ids from {schema}.pgqrs_pack(new_ids) p;
     return new_ids;
@@ -191,44 +193,51 @@ begin
 end
 $body$;
 
--- What the library calls inside the caller's transaction (tx=). Its core has
--- checked everything, and has made the queue in a transaction of its own; should
--- it be gone again, it is made anew here, or else PQ001. In REPEATABLE READ a queue
--- that is younger than the snapshot is a serialization failure (40001): the
--- caller's next try finds it.
-create function {schema}.pgqrs_produce_tx(
-    of_store uuid, queue text, payloads json[], delay_us bigint, worker bigint, make_queue boolean)
-returns bigint[]
+-- The queue of a call inside the caller's transaction. The library's core has made it
+-- in a transaction of its own; should it be gone again, it is made anew here, or else
+-- PQ001. In REPEATABLE READ a queue that is younger than the snapshot is a
+-- serialization failure (40001): the caller's next try finds it.
+create function {schema}.pgqrs_queue_of_tx(name text, make_queue boolean)
+returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
-set jit = off
 set enable_seqscan = off
 as $body$
 declare
     target bigint;
 begin
-    perform {schema}.pgqrs_check_identity(of_store);
     if make_queue then
-        target := {schema}.pgqrs_queue_hold(queue);
-    else
-        select q.id into target from {schema}.pgqrs_queues q where q.queue_name = queue;
-        if not found then
-            raise exception 'there is no queue "%"', queue using errcode = 'PQ001';
-        end if;
+        return {schema}.pgqrs_queue_hold(name);
     end if;
-    return {schema}.pgqrs_enqueue_telling(target, payloads, delay_us * interval '1 microsecond', nullif(worker, 0));
+    select q.id into target from {schema}.pgqrs_queues q where q.queue_name = name;
+    if not found then
+        raise exception 'there is no queue "%"', name using errcode = 'PQ001';
+    end if;
+    return target;
 end
 $body$;
 
--- Stores messages inside the caller's transaction: they are there when it
--- commits. The queue is made when it is missing. Payloads that jsonb would
--- refuse are refused, since the views could not show them.
-create function {schema}.pgqrs_produce_batch(queue text, payloads json[], delay interval default '0')
-returns setof bigint
+-- What the library calls inside the caller's transaction (tx=). Its core has checked
+-- everything.
+create function {schema}.pgqrs_produce_tx(
+    of_store uuid, queue text, payloads json[], delay_us bigint, worker bigint, make_queue boolean)
+returns bigint[]
 language plpgsql
 set search_path = pg_catalog, pg_temp
-set jit = off
-set enable_seqscan = off
+as $body$
+begin
+    perform {schema}.pgqrs_check_identity(of_store);
+    return {schema}.pgqrs_enqueue_telling(
+        {schema}.pgqrs_queue_of_tx(queue, make_queue), payloads, delay_us * interval '1 microsecond', nullif(worker, 0));
+end
+$body$;
+
+-- Refuses what cannot be stored: SQLSTATE 22023, 22004, or what jsonb says of a payload
+-- that it cannot hold, since the views could not show it.
+create function {schema}.pgqrs_check_payloads(queue text, payloads json[], delay interval)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
 as $body$
 declare
     payload json;
@@ -245,6 +254,18 @@ begin
         end if;
         perform payload::jsonb;
     end loop;
+end
+$body$;
+
+-- Stores messages inside the caller's transaction: they are there when it
+-- commits. The queue is made when it is missing.
+create function {schema}.pgqrs_produce_batch(queue text, payloads json[], delay interval default '0')
+returns setof bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $body$
+begin
+    perform {schema}.pgqrs_check_payloads(queue, payloads, delay);
     if cardinality(payloads) > 0 then
         return query select id
         from unnest({schema}.pgqrs_enqueue_telling({schema}.pgqrs_queue_hold(queue), payloads, delay)) id;
@@ -252,14 +273,21 @@ begin
 end
 $body$;
 
--- One message; see pgqrs_produce_batch.
-create function {schema}.pgqrs_produce(queue text, payload json, delay interval default '0')
+-- One message; see pgqrs_produce_batch, and pgqrs_produce_keyed where there is a key.
+create function {schema}.pgqrs_produce(
+    queue text, payload json, delay interval default '0', dedup_key text default null, dedup_for interval default null)
 returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $body$
 begin
-    return (select id from {schema}.pgqrs_produce_batch(queue, array[payload], delay) id);
+    if dedup_key is null and dedup_for is null then
+        return (select id from {schema}.pgqrs_produce_batch(queue, array[payload], delay) id);
+    end if;
+    if dedup_key is null then
+        raise exception 'dedup_for needs a dedup_key' using errcode = '22023';
+    end if;
+    return (select k.id from {schema}.pgqrs_produce_keyed(queue, array[payload], array[dedup_key], delay, dedup_for) k);
 end
 $body$;
 

@@ -84,6 +84,7 @@ begin
     delete from {schema}.pgqrs_totals t where t.queue_id = target;
     delete from {schema}.pgqrs_rates r where r.queue_id = target;
     delete from {schema}.pgqrs_attempts a where a.queue_id = target;
+    delete from {schema}.pgqrs_dedup d where d.queue_id = target;
     delete from {schema}.pgqrs_workers w where w.queue_id = target;
     delete from {schema}.pgqrs_waiting w where w.queue_id = target;
     delete from {schema}.pgqrs_queues q where q.id = target;

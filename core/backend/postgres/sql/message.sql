@@ -3,10 +3,16 @@
 -- name: message_produce
 select {schema}.pgqrs_enqueue($1, $2, $3, $4, $5)
 
+-- name: message_produce_keyed
+select {schema}.pgqrs_enqueue_keyed($1, $2, $3, $4, $5, $6, $7, $8)
+
 -- In the caller's transaction, whose connection may speak the simple protocol: the
 -- types that all parameters have in Go by themselves.
 -- name: message_produce_tx
 select {schema}.pgqrs_produce_tx($1::text::uuid, $2::text, $3::text[]::json[], $4::bigint, $5::bigint, $6::boolean)
+
+-- name: message_produce_keyed_tx
+select {schema}.pgqrs_produce_keyed_tx($1::text::uuid, $2::text, $3::text[]::json[], $4::text[], $5::bigint, $6::bigint, $7::bigint, $8::boolean)
 
 -- A lease that a crash of the server forgets means redelivery, which at-least-once
 -- allows: so this commit alone does not wait for the disk. That is said here and not in

@@ -1,0 +1,10 @@
+drop function {schema}.pgqrs_dedup_purge(bigint, integer);
+drop function {schema}.pgqrs_dedup_sweep(bigint, text, integer, timestamptz);
+drop function {schema}.pgqrs_produce_keyed(text, json[], text[], interval, interval);
+drop function {schema}.pgqrs_check_keys(json[], text[], interval);
+drop function {schema}.pgqrs_produce_keyed_tx(uuid, text, json[], text[], bigint, bigint, bigint, boolean);
+drop function {schema}.pgqrs_enqueue_with_key(bigint, json[], text, interval, interval, bigint, timestamptz, boolean);
+drop function {schema}.pgqrs_enqueue_keyed(bigint, json[], text[], interval, interval, bigint, timestamptz, interval);
+drop function {schema}.pgqrs_lives(bigint, bigint);
+drop table {schema}.pgqrs_dedup;
+update {schema}.pgqrs_schema set version = 8, compatible_from = 8, upgraded_at = now();
