@@ -369,7 +369,7 @@ func TestALostAnswerBehindTheEndOfTheLeaseIsUnknown(t *testing.T) {
 		s := p.through(t, f.wrap)
 		p.produce(t, "tasks", 2)
 		c := newConsumer(t, s, "tasks")
-		got := dequeue(t, c, 2, 0.1)
+		got := dequeue(t, c, 2, 0.5)
 		f.failAfter("delete", func(ctx context.Context) error {
 			f.failAfter("delete", nil)
 			until(t, "the lease has ended", func() bool { return time.Now().After(got[0].VT.Add(50 * time.Millisecond)) })

@@ -176,7 +176,7 @@ async def test_no_more_than_batch_size_are_leased_and_undelivered(dsn, database:
 
 async def test_what_was_fetched_and_not_yielded_is_kept_for_longer_than_its_vt(any_dsn):
     async with pgqrs.connect(any_dsn) as store:
-        await pgqrs.produce_batch(store, "tasks", range(50))
+        await pgqrs.produce_batch(store, "tasks", range(30))
         other = await store.consumer("tasks")
         vt, loop = 0.6, asyncio.get_running_loop()
         begin = loop.time()
