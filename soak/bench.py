@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from . import faults as ways
-from .crew import MODES, Crew, NobodyThereError, Post
+from .crew import CONSUMER_MODES, PRODUCER_MODES, Crew, NobodyThereError, Post, go_program
 from .faults import FaultKind
 from .faults_root import HERE, Network
 from .ledger import FAULT, Ledger, now_us
@@ -82,13 +82,15 @@ class Bench:
         self, routes: list[str], producers: int, consumers: int, pushers: int = 0
     ) -> None:
         """Starts the crew, its members on the routes in turn."""
+        await asyncio.to_thread(go_program)
         for n in range(pushers):
             mode = ("push", "hurry")[n % 2]
             self.crew.start(Post("producer", f"p-{mode}", mode, routes[0]))
         for n in range(producers):
-            self.crew.start(Post("producer", f"p{n + 1}", "plain", routes[n % len(routes)]))
+            mode = PRODUCER_MODES[n % len(PRODUCER_MODES)]
+            self.crew.start(Post("producer", f"p{n + 1}-{mode}", mode, routes[n % len(routes)]))
         for n in range(consumers):
-            mode = MODES[n % len(MODES)]
+            mode = CONSUMER_MODES[n % len(CONSUMER_MODES)]
             route = routes[(n + n // len(routes)) % len(routes)]
             self.crew.start(Post("consumer", f"c{n + 1}-{mode}", mode, route))
 

@@ -12,12 +12,15 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from .ledger import ENDED, STARTED, Ledger
 from .server import PROJECT
 
-MODES = ("handler", "explicit", "iterate", "dequeue")
+CONSUMER_MODES = ("handler", "go-handler", "iterate", "explicit", "dequeue", "go-iterate")
+PRODUCER_MODES = ("plain", "go-produce")
+"""Those that begin with "go-" are of the program in Go, the others of those in Python."""
 END_SECONDS = 30.0
 """How long a program may take to end when it is told to."""
 SUCCESS = re.compile(rb'^\["(?:stored|got)"', re.MULTILINE)
@@ -80,7 +83,7 @@ class Crew:
         name = post.name if number == 1 else f"{post.name}-{number}"
         command = [
             *self.within(post.route),
-            *(sys.executable, "-X", "faulthandler", "-m", f"soak.programs.{post.role}"),
+            *_program(post),
             *("--queue", "soak", "--folder", str(self.folder)),
             *("--name", name, "--mode", post.mode, "--seed", str(self.seed), *self.options),
         ]
@@ -162,3 +165,19 @@ class Crew:
             if m.runs:
                 m.process.kill()
                 m.process.wait()
+
+
+def _program(post: Post) -> list[str]:
+    """The command that runs the program of that post."""
+    if post.mode.startswith("go-"):
+        return [go_program(), "--role", post.role]
+    return [sys.executable, "-X", "faulthandler", "-m", f"soak.programs.{post.role}"]
+
+
+@lru_cache
+def go_program() -> str:
+    """Where the program in Go is, which is built first."""
+    path = PROJECT / "build" / "soakprogram"
+    command = ["go", "build", "-buildvcs=false", "-o", str(path), "./soak/goprogram"]
+    subprocess.run(command, cwd=PROJECT, check=True)
+    return str(path)
