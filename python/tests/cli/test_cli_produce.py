@@ -1,0 +1,49 @@
+"""pgqrs produce."""
+
+from __future__ import annotations
+
+import json
+
+
+def test_one_message_and_its_id(pgqrs, database):
+    number = int(pgqrs("produce", "tasks", '{"n": 1.10, "text": "ä"}'))
+    assert pgqrs.json("produce", "tasks", "2", "--delay", "1h")[0]["id"] > number
+    rows = database.rows("select payload::text, vt > now() from pgqrs_messages order by id")
+    assert [row[1] for row in rows] == [False, True]
+    text = database.value("select payload::text from pgqrs_log where id = %s", number)
+    assert text == '{"n": 1.10, "text": "ä"}', "what is written is kept to the letter"
+
+
+def test_lines_are_messages_in_their_order(pgqrs, database, tmp_path):
+    lines = "".join(f'{{"n": {n}}}\r\n' for n in range(2500)) + "\n\n" + '{"n": 2500}'
+    path = tmp_path / "lines"
+    path.write_text(lines, newline="")
+    assert "2,501 messages" in pgqrs("produce", "tasks", "--file", path)
+    query = "select payload->>'n' from pgqrs_messages order by id"
+    assert [int(row[0]) for row in database.rows(query)] == list(range(2501))
+    assert pgqrs.json("produce", "tasks", "--file", path)[0] == {"stored": 2501, "left_out": 0}
+    assert database.value("select count(*) from pgqrs_messages") == 5002
+
+
+def test_a_bad_line_is_named_and_what_is_before_it_is_stored(pgqrs, database):
+    good = [json.dumps({"n": n}) for n in range(1500)]
+    lines = "\n".join([*good[:1200], "", "{bad", *good[1200:], '"\\u0000"', "7"])
+    said = pgqrs.refused("produce", "tasks", "-", input=lines)
+    assert said.startswith("line 1202: the payload is not valid JSON. 1,200 messages are stored")
+    assert database.value("select count(*) from pgqrs_messages") == 1200
+    result = pgqrs.run("produce", "others", "--keep-going", "--format", "json", input=lines)
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == {"stored": 1501, "left_out": 2}
+    first, second, last = result.stderr.splitlines()
+    assert first.startswith("line 1202: ")
+    assert second.startswith("line 1503: ")
+    assert last == "Error: 2 lines were left out; they are named above"
+
+
+def test_what_cannot_be_stored_is_refused(pgqrs, pgqrs_nowhere):
+    assert "JSON" in pgqrs.refused("produce", "tasks", "{bad")
+    assert "255" in pgqrs.refused("produce", "x" * 256, "1")
+    said = pgqrs_nowhere.refused("produce", "tasks", "1", "--file", __file__, status=2)
+    assert said == "either JSON or --file"
+    said = pgqrs_nowhere.refused("produce", "tasks", "1", "--delay", "soon", status=2)
+    assert "'soon' is no duration" in said
