@@ -78,7 +78,8 @@ class Storing:
         self.left_out = 0
 
     async def send(self, texts: list[bytes]) -> list[int]:
-        """Stores texts, all or none: as they are written, not decoded and encoded again."""
+        """Stores texts, all or none: as they are written, not decoded and encoded again,
+        and each for itself, since `1,2` in an array would be two."""
         link = self._link
         ids: list[int] = await link.produce(
             link.native.produce_batch, self._name, texts, self._delay_us, 0

@@ -16,7 +16,7 @@ def test_the_tables_come_and_go(pgqrs, database):
     assert version["version"] > 0
     database.execute("drop index pgqrs_done_time")
     assert "pgqrs_done_time" in pgqrs.refused("verify")
-    assert "live and 0 done messages" in pgqrs.refused("uninstall", status=2)
+    assert "remove 0 queues with 0 live" in pgqrs.refused("uninstall", status=2)
     assert pgqrs("uninstall", "--yes") == "uninstalled\n"
     assert "is not installed" in pgqrs.refused("verify")
 
