@@ -25,6 +25,7 @@ from . import (
     _produce,
     _queue,
     _schema,
+    _top,
     _worker,
 )
 from ._command import cli
@@ -40,6 +41,7 @@ for _command in (
     _archive.archive,
     _dlq.dlq,
     _worker.worker,
+    _top.top,
     _bench.bench,
     _demo.demo,
     _completion.completion,

@@ -15,6 +15,8 @@ from enum import Enum
 from typing import Any
 
 import click
+from rich.cells import cell_len
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +24,9 @@ from ._session import Session
 
 NOTHING = "\u2013"
 """What a table shows where there is no value."""
+
+NARROWEST = 12
+"""How far a column of text may be squeezed: what does not fit is folded."""
 
 PAYLOAD_CHARACTERS = 60
 """How much of a payload a table shows."""
@@ -48,7 +53,7 @@ def print_record(session: Session, record: object) -> None:
     table.add_column(overflow="fold")
     for name, value in _flat(plain(record)):
         table.add_row(name, Text(value if isinstance(value, str) else json_text(value)))
-    _print(session, table)
+    _print(session.console(), table)
 
 
 def print_list(session: Session, columns: Sequence[Column], records: Iterable[Any]) -> None:
@@ -57,17 +62,19 @@ def print_list(session: Session, columns: Sequence[Column], records: Iterable[An
         for record in records:
             print_json(record)
         return
+    console = session.console()
     table = Table(box=None, pad_edge=False, header_style="bold")
     rows = [([column.of(record) for column in columns], record) for record in records]
-    for number, column in enumerate(columns):
+    fitting = _fitting(columns, [values for values, _ in rows], console.width)
+    for number, column in enumerate(columns[:fitting]):
         right = any(_is_number(values[number]) for values, _ in rows)
         table.add_column(
             column.title, justify="right" if right else "left", no_wrap=right, overflow="fold"
         )
     for values, record in rows:
-        pairs = zip(columns, values, strict=True)
+        pairs = zip(columns[:fitting], values, strict=False)
         table.add_row(*(Text(shown(value), column.style(record)) for column, value in pairs))
-    _print(session, table)
+    _print(console, table)
 
 
 async def print_pages(
@@ -141,8 +148,21 @@ class Identifier(int):
     """A number that is a name: without separators."""
 
 
-def _print(session: Session, table: Table) -> None:
-    console = session.console()
+def _fitting(columns: Sequence[Column], rows: Sequence[Sequence[object]], width: int) -> int:
+    """How many of the columns, from the left, are readable in this width."""
+    left = width
+    for number, column in enumerate(columns):
+        values = [row[number] for row in rows]
+        wanted = max([cell_len(column.title), *(cell_len(shown(value)) for value in values)])
+        if not any(_is_number(value) for value in values):
+            wanted = min(wanted, NARROWEST)
+        left -= wanted + (2 if number else 0)
+        if left < 0 and number:
+            return number
+    return len(columns)
+
+
+def _print(console: Console, table: Table) -> None:
     with console.capture() as captured:
         console.print(table)
     text = captured.get()

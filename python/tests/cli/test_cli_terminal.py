@@ -1,0 +1,64 @@
+"""At a terminal: colours, bars, questions and Ctrl-C."""
+
+from __future__ import annotations
+
+from terminal import Terminal
+
+ESCAPE = b"\x1b["
+
+
+def test_colours_bars_and_questions_are_for_terminals(pgqrs, dsn, tmp_path):
+    path = tmp_path / "lines"
+    path.write_text("1\n" * 20_000)
+    with Terminal("produce", "tasks", "--file", str(path), PGQRS_DSN=dsn) as terminal:
+        assert terminal.ended() == 0
+        terminal.shows("stored 20,000 messages")
+        assert "storing" in terminal.text
+        assert "20,000" in terminal.text
+        assert "/s" in terminal.text
+    with Terminal("queue", "list", PGQRS_DSN=dsn) as terminal:
+        assert terminal.ended() == 0
+        assert ESCAPE + b"1m" in terminal.written, "headings are bold"
+    with Terminal("queue", "purge", "tasks", PGQRS_DSN=dsn) as terminal:
+        terminal.shows("Delete the 20,000 live messages of queue 'tasks'? [y/N]:")
+        terminal.press("n\n")
+        assert terminal.ended() == 1
+        terminal.shows("Error: nothing was done")
+    with Terminal("queue", "purge", "tasks", PGQRS_DSN=dsn) as terminal:
+        terminal.shows("[y/N]:")
+        terminal.press("\x03")
+        assert terminal.ended() == 130
+    with Terminal("queue", "purge", "tasks", PGQRS_DSN=dsn) as terminal:
+        terminal.shows("[y/N]:")
+        terminal.press("y\n")
+        assert terminal.ended() == 0
+        terminal.shows("deleted 20,000 messages")
+    assert pgqrs.json("queue", "metrics", "tasks")[0]["depth"] == 0
+
+
+def test_a_table_fits_the_terminal_and_no_color_has_none(pgqrs, dsn):
+    pgqrs("queue", "create", "a queue with a name that is long " + "x" * 60)
+    with Terminal("queue", "list", columns=60, NO_COLOR="1", PGQRS_DSN=dsn) as terminal:
+        assert terminal.ended() == 0
+        terminal.shows("a queue")
+        assert "depth" in terminal.text
+        assert "oldest" not in terminal.text, "what does not fit is left out, from the right"
+        assert b"\x1b[3" not in terminal.written
+        assert terminal.text.splitlines()[0].startswith("queue")
+
+
+def test_ctrl_c_ends_what_waits_in_good_order(pgqrs, dsn):
+    pgqrs("produce", "tasks", "-", input="1\n2\n3\n")
+    with Terminal("consume", "empty", PGQRS_DSN=dsn) as terminal:
+        terminal.until(lambda _: pgqrs.json("worker", "list", "--status", "polling"), "a worker")
+        terminal.press("\x03")
+        assert terminal.ended() == 130
+        assert "Traceback" not in terminal.text
+    with Terminal("produce", "tasks", "-", PGQRS_DSN=dsn) as terminal:
+        terminal.press('"typed"\n')
+        terminal.until(
+            lambda _: pgqrs.json("queue", "metrics", "tasks")[0]["depth"] == 4, "what was typed"
+        )
+        terminal.press("\x03")
+        assert terminal.ended() == 130
+        assert "Traceback" not in terminal.text
