@@ -84,6 +84,17 @@ async def replay(session: Session, message_ids: tuple[int, ...]) -> None:
 
 
 @archive.command()
+@click.argument("message_id", type=int)
+@pass_session
+async def delete(session: Session, message_id: int) -> None:
+    """Delete a done message with its history."""
+    confirm(session, f"delete message {message_id}")
+    async with session.connect() as store:
+        await Archive(store).delete(message_id)
+    session.say(f"deleted message {message_id}")
+
+
+@archive.command()
 @click.argument("queue", required=False)
 @click.option("--older-than", type=DURATION, required=True, help="Done so long ago, or longer.")
 @pass_session

@@ -9,6 +9,8 @@ import time
 import click
 
 from .. import _types
+from .._api import produce as produce_
+from .._codec import decode
 from .._errors import PgqrsConnectionError, PgqrsError
 from .._store import Store
 from ._command import Command
@@ -28,6 +30,7 @@ BATCH = 1000
 @click.argument("payload", required=False, metavar="[JSON|-]")
 @click.option("--file", type=click.Path(exists=True, dir_okay=False), help="Read this file.")
 @click.option("--delay", type=DURATION, default=0, help="Ready only so much later.")
+@click.option("--dedup-key", metavar="KEY", help="Store it unless a message has that key.")
 @click.option("--keep-going", is_flag=True, help="Leave out lines that cannot be stored.")
 @pass_session
 async def produce(
@@ -36,6 +39,7 @@ async def produce(
     payload: str | None,
     file: str | None,
     delay: float,
+    dedup_key: str | None,
     keep_going: bool,
 ) -> None:
     """Store messages.
@@ -46,10 +50,15 @@ async def produce(
     """
     if payload is not None and file is not None:
         raise click.UsageError("either JSON or --file")
+    if dedup_key is not None and payload in (None, "-"):
+        raise click.UsageError("--dedup-key goes with one message: give its JSON")
     if payload is None and file is None and sys.stdin.isatty():
         raise click.UsageError("what is to be stored? Give JSON, or - for lines of JSON")
     async with session.connect(install=True) as store:
         storing = Storing(store, queue, delay, keep_going)
+        if dedup_key is not None:
+            await _keyed(session, store, queue, payload, delay, dedup_key)
+            return
         if payload is not None and payload != "-":
             (number,) = await storing.send([payload.encode("utf-8", "surrogateescape")])
             print_record(session, {"id": number}) if session.json else click.echo(number)
@@ -64,6 +73,21 @@ async def produce(
         click.echo(f"stored {storing.stored:,} messages in {seconds:,.1f} s")
     if storing.left_out:
         raise Failure(f"{storing.left_out:,} lines were left out; they are named above")
+
+
+async def _keyed(
+    session: Session, store: Store, queue: str, payload: str | None, delay: float, key: str
+) -> None:
+    """Stores one message, whose key says whether it is a new one."""
+    try:
+        value = decode((payload or "").encode("utf-8", "surrogateescape"))
+    except ValueError as error:
+        raise Failure(f"the payload is not valid JSON: {error}") from error
+    number = await produce_(store, queue, value, delay_seconds=delay, dedup_key=key)
+    if session.json:
+        print_record(session, {"id": int(number), "deduplicated": number.deduplicated})
+    else:
+        click.echo(int(number))
 
 
 class Storing:

@@ -8,12 +8,14 @@ from typing import Any, TypeVar
 import click
 
 from .._admin import Admin
+from .._errors import ValidationError
 from .._queue_info import QueueInfo, RetryPolicy
 from .._queues import Queues
 from ._command import Group
 from ._confirm import confirm
 from ._output import Column, age, plain, print_list, print_record
 from ._progress import bar
+from ._run import Failure
 from ._session import Session, pass_session
 from ._types import DURATION, duration
 
@@ -136,7 +138,10 @@ async def delete(session: Session, name: str, force: bool) -> None:
         messages = numbers.depth + numbers.archived + numbers.dead
         what = f"queue {name!r} with {messages:,} messages" if force else f"queue {name!r}"
         confirm(session, f"delete {what}")
-        await Queues(store).delete(name, force)
+        try:
+            await Queues(store).delete(name, force)
+        except ValidationError as error:  # it has messages
+            raise Failure(str(error).replace("force=True", "--force")) from error
     session.say(f"deleted {what}")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from .._admin import Admin
@@ -19,9 +21,22 @@ from ._session import Session, pass_session
 @click.option(
     "--from-version", type=click.IntRange(0), help="With --print-sql: upgrade from that version."
 )
+@click.option(
+    "--roles",
+    multiple=True,
+    metavar="KIND=ROLE",
+    help="Give a role the rights of an owner, producer, consumer or viewer, and no more.",
+)
 @pass_session
-async def install(session: Session, print_sql: bool, from_version: int | None) -> None:
-    """Make the tables, or bring them to this version."""
+async def install(
+    session: Session, print_sql: bool, from_version: int | None, roles: tuple[str, ...]
+) -> None:
+    """Make the tables, or bring them to this version.
+
+    --roles can be given many times. The roles exist already; what they had before on these
+    tables they lose, so name all of them, and again after an upgrade.
+    """
+    wanted = _roles(roles)
     if from_version is not None and not print_sql:
         raise click.UsageError("--from-version goes with --print-sql")
     if print_sql:
@@ -29,8 +44,28 @@ async def install(session: Session, print_sql: bool, from_version: int | None) -
         return
     async with session.connect(install=True) as store:
         await Admin(store).install()
+        if roles:
+            await Admin(store).grant_roles(**wanted)
         stats = await Admin(store).system_stats()
     session.say(f"installed, version {stats.schema_version}")
+
+
+def _roles(given: tuple[str, ...]) -> dict[str, Any]:
+    """Roles as Admin.grant_roles() takes them."""
+    roles: dict[str, Any] = {}
+    for text in given:
+        kind, equals, role = text.partition("=")
+        if not equals or not role or kind not in ("owner", "producer", "consumer", "viewer"):
+            raise click.UsageError(
+                f"--roles {text!r}: write owner=ROLE, producer=ROLE, consumer=ROLE or viewer=ROLE"
+            )
+        if kind == "owner" and "owner" in roles:
+            raise click.UsageError("--roles: there is one owner")
+        if kind == "owner":
+            roles[kind] = role
+        else:
+            roles.setdefault(f"{kind}s", []).append(role)
+    return roles
 
 
 @click.command(cls=Command)

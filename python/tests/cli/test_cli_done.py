@@ -66,6 +66,24 @@ def test_the_archive_is_listed_shown_replayed_and_purged(pgqrs):
     assert pgqrs.refused("message", "history", one + 10**6)
 
 
+def test_live_messages_are_listed_and_one_is_shown_wherever_it_is(pgqrs):
+    pgqrs("produce", "tasks", "-", input="".join(f'{{"n": {n}}}\n' for n in range(250)))
+    later = int(pgqrs("produce", "others", '"later"', "--delay", "1h"))
+    found = pgqrs.json("message", "list", "tasks", "--limit", 240)
+    assert [message["payload"]["n"] for message in found] == list(range(240))
+    assert pgqrs.json("message", "list", "--state", "delayed")[0]["id"] == later
+    assert pgqrs.json("message", "list", "--state", "leased") == []
+    table = pgqrs("message", "list", "tasks", "--limit", 1).splitlines()
+    assert len(table) == 2
+    assert table[1].split()[0] == str(found[0]["id"])
+    assert pgqrs.json("message", "show", later)[0]["state"] == "delayed"
+    pgqrs("consume", "tasks", "--count", 1)
+    first = found[0]["id"]
+    assert pgqrs.json("message", "show", first)[0]["outcome"] == "archived"
+    assert pgqrs("archive", "delete", first, "--yes") == f"deleted message {first}\n"
+    assert str(first) in pgqrs.refused("message", "show", first)
+
+
 def test_workers_are_listed_and_told_what_to_do(pgqrs, dsn):
     async def work() -> None:
         async with package.connect(dsn) as store:

@@ -14,6 +14,16 @@ def test_one_message_and_its_id(pgqrs, database):
     assert text == '{"n": 1.10, "text": "ä"}', "what is written is kept to the letter"
 
 
+def test_a_key_is_stored_once(pgqrs):
+    (first,) = pgqrs.json("produce", "tasks", "1", "--dedup-key", "k")
+    (second,) = pgqrs.json("produce", "tasks", "2", "--dedup-key", "k")
+    assert second == first | {"deduplicated": True}
+    assert not first["deduplicated"]
+    assert "JSON" in pgqrs.refused("produce", "tasks", "{bad", "--dedup-key", "k")
+    said = pgqrs.refused("produce", "tasks", "-", "--dedup-key", "k", status=2, input="1\n")
+    assert said.startswith("--dedup-key goes with one message")
+
+
 def test_lines_are_messages_in_their_order(pgqrs, database, tmp_path):
     lines = "".join(f'{{"n": {n}}}\r\n' for n in range(2500)) + "\n\n" + '{"n": 2500}'
     path = tmp_path / "lines"

@@ -47,7 +47,7 @@ def test_a_queue_is_paused_purged_and_deleted(pgqrs):
     assert table[0].split()[:3] == ["queue", "depth", "ready"]
     assert table[1].split()[:3] == ["tasks", "3", "3"]
     assert "3 live messages of queue 'tasks'" in pgqrs.refused("queue", "purge", "tasks", status=2)
-    assert "tasks" in pgqrs.refused("--yes", "queue", "delete", "tasks")
+    assert "use --force" in pgqrs.refused("--yes", "queue", "delete", "tasks")
     assert pgqrs("queue", "purge", "tasks", "-y") == "deleted 3 messages\n"
     assert pgqrs("queue", "delete", "tasks", "--yes") == "deleted queue 'tasks'\n"
     assert pgqrs.json("queue", "list") == []

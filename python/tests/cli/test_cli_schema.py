@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote, urlsplit
+
 import pgqrs as package
 
 
@@ -19,6 +21,25 @@ def test_the_tables_come_and_go(pgqrs, database):
     assert "remove 0 queues with 0 live" in pgqrs.refused("uninstall", status=2)
     assert pgqrs("uninstall", "--yes") == "uninstalled\n"
     assert "is not installed" in pgqrs.refused("verify")
+
+
+def test_roles_get_the_rights_of_their_kind(pgqrs, dsn, database):
+    name = "web of " + database.value("select current_database()")
+    database.execute(f'create role "{name}" login')
+    try:
+        assert "no such role" in pgqrs.refused("install", "--roles", "viewer=no such role")
+        pgqrs("install", "--roles", f"producer={name}")
+        parts = urlsplit(dsn)
+        user = parts._replace(netloc=f"{quote(name)}@{parts.hostname}:{parts.port}").geturl()
+        pgqrs("produce", "tasks", "1", "--dsn", user)
+        pgqrs.refused("queue", "list", "--dsn", user)
+        said = pgqrs.refused("install", "--roles", "cook=me", status=2)
+        assert "--roles 'cook=me': write owner=ROLE" in said
+        owners = ("--roles", "owner=a", "--roles", "owner=b")
+        assert "one owner" in pgqrs.refused("install", *owners, status=2)
+    finally:
+        database.execute(f'drop owned by "{name}"')
+        database.execute(f'drop role "{name}"')
 
 
 def test_the_sql_is_printed_without_a_database(pgqrs_nowhere):
