@@ -13,18 +13,19 @@ from textual.widgets import DataTable, Footer, Label
 
 from ..._archive import Archive
 from ..._errors import PgqrsError
+from ..._messages import Messages as LiveMessages
 from ..._metrics import QueueMetrics
 from ..._queues import Queues
 from ..._store import Store
 from ._rows import QUEUES, WORKERS, Cell, queue_row, summary, worker_row
-from ._screens import Messages, OneMessage, Question
+from ._screens import AnyMessage, Messages, OneMessage, Question
 from ._watch import Look, Watch
 
 LOOKS_IN_PICTURE = 20
 """How often a picture looks before it is taken, so that its sparklines show something."""
 
 MESSAGES = 100
-"""How many messages of a queue are shown."""
+"""How many live messages of a queue are shown, and how many that are done."""
 
 
 class Top(App[None]):
@@ -159,7 +160,12 @@ class Top(App[None]):
 
     async def _inspect(self, queue: QueueMetrics) -> None:
         archive = Archive(self._store)
-        page = await archive.list(queue.queue_name, limit=MESSAGES)
+        page: list[AnyMessage] = []
+        async for alive in LiveMessages(self._store).iterate(queue.queue_name):
+            page.append(alive)
+            if len(page) == MESSAGES:
+                break
+        page += await archive.list(queue.queue_name, limit=MESSAGES)
         chosen = await self.push_screen_wait(Messages(queue.queue_name, page))
         for message in page:
             if message.id == chosen:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, TypeAlias
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -12,7 +13,11 @@ from textual.screen import ModalScreen
 from textual.widgets import DataTable, Label, Static
 
 from ..._archive_info import ArchivedMessage, Attempt
-from .._output import payload, plain, shown
+from ..._message_info import MessageInfo
+from .._output import NOTHING, payload, plain, shown
+
+AnyMessage: TypeAlias = MessageInfo | ArchivedMessage
+"""A message, alive or done."""
 
 
 class Question(ModalScreen[bool]):
@@ -37,12 +42,31 @@ class Question(ModalScreen[bool]):
         self.dismiss(answer)
 
 
+def _text(value: object) -> str:
+    return NOTHING if value is None else str(value)
+
+
+def _cells(message: AnyMessage) -> list[str]:
+    if isinstance(message, MessageInfo):
+        state, at, error = message.state.value, message.vt, None
+    else:
+        state, at, error = message.outcome.value, message.archived_at, message.error
+    return [
+        str(message.id),
+        state,
+        shown(at),
+        shown(message.read_ct),
+        payload(message.payload),
+        shown(error),
+    ]
+
+
 class Messages(ModalScreen[int | None]):
     """Shows messages of a queue; enter opens one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q", "leave", "Back")]
 
-    def __init__(self, queue: str, messages: list[ArchivedMessage]) -> None:
+    def __init__(self, queue: str, messages: Sequence[AnyMessage]) -> None:
         super().__init__()
         self._queue = queue
         self._messages = messages
@@ -50,7 +74,7 @@ class Messages(ModalScreen[int | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="page"):
             yield Label(
-                f"The latest messages of {self._queue!r} that are done. "
+                f"Messages of {self._queue!r}: live ones, then the latest that are done. "
                 "enter: look at one, escape: back",
                 markup=False,
             )
@@ -58,15 +82,9 @@ class Messages(ModalScreen[int | None]):
 
     def on_mount(self) -> None:
         table = self.query_one(DataTable)
-        table.add_columns("id", "outcome", "ended", "reads", "payload", "error")
+        table.add_columns("id", "state", "ready or ended", "reads", "payload", "error")
         for message in self._messages:
-            cells = (message.id, message.outcome, message.archived_at, message.read_ct)
-            table.add_row(
-                *(shown(cell) for cell in cells),
-                payload(message.payload),
-                shown(message.error),
-                key=str(message.id),
-            )
+            table.add_row(*_cells(message), key=str(message.id))
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         assert event.row_key.value is not None
@@ -81,7 +99,7 @@ class OneMessage(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [("escape,q,enter", "leave", "Back")]
 
-    def __init__(self, message: ArchivedMessage, history: list[Attempt]) -> None:
+    def __init__(self, message: AnyMessage, history: Sequence[Attempt]) -> None:
         super().__init__()
         self._message = message
         self._history = history
@@ -89,7 +107,7 @@ class OneMessage(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         fields = plain(self._message)
         body = fields.pop("payload")
-        lines = [f"{name:<19} {shown(value)}" for name, value in fields.items()]
+        lines = [f"{name:<19} {_text(value)}" for name, value in fields.items()]
         lines += ["", json.dumps(body, indent=2, ensure_ascii=False), "", "Deliveries:"]
         lines += [
             f"{attempt.attempt:>3}  {shown(attempt.started_at)}  "
