@@ -56,7 +56,7 @@ async def consume(
     async with session.connect(install=True) as store:
         work = Running(store, queue, command) if command else Printing(store, queue)
         work.left = count
-        await consume_(
+        consuming = consume_(
             store,
             queue,
             work.handle,
@@ -65,7 +65,23 @@ async def consume(
             until_empty=until_empty,
             shutdown_timeout=7 * DAY,  # a second signal ends it
         )
+        await _until_ended(asyncio.ensure_future(consuming), work)
     work.end()
+
+
+async def _until_ended(consuming: asyncio.Future[None], work: Work) -> None:
+    """Waits for consume(). A cancel is passed on, and announced: it may take long."""
+    try:
+        await asyncio.shield(consuming)
+    except asyncio.CancelledError:
+        if work.running:
+            click.echo(
+                f"waiting for {work.running:,} messages that are in work; Ctrl-C ends them",
+                err=True,
+            )
+        consuming.cancel()
+        await consuming
+        raise
 
 
 class Work:
@@ -75,6 +91,8 @@ class Work:
         self._store = store
         self._queue = queue
         self.left: int | None = None
+        self.running = 0
+        """How many messages are in work."""
 
     async def handle(self, message: Message) -> None:
         """The handler."""
@@ -82,7 +100,11 @@ class Work:
             self.left -= 1
             if not self.left:
                 self.stop()  # those that run, this one too, come to their end
-        await self.do(message)
+        self.running += 1
+        try:
+            await self.do(message)
+        finally:
+            self.running -= 1
 
     async def do(self, message: Message) -> None:
         """Returns when the message is to be archived, or is settled."""

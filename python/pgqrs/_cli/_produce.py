@@ -100,6 +100,7 @@ class Storing:
         self._keep_going = keep_going
         self.stored = 0
         self.left_out = 0
+        self._sending: list[tuple[int, bytes]] = []
 
     async def send(self, texts: list[bytes]) -> list[int]:
         """Stores texts, all or none: as they are written, not decoded and encoded again,
@@ -113,27 +114,31 @@ class Storing:
 
     async def lines(self, lines: Lines) -> None:
         """Stores all lines."""
-        with bar("storing", lines.total) as storing:
-            async for some in lines:
-                for first in range(0, len(some), BATCH):
-                    await self._batch(some[first : first + BATCH], storing)
+        try:
+            with bar("storing", lines.total) as storing:
+                async for some in lines:
+                    for first in range(0, len(some), BATCH):
+                        await self._batch(some[first : first + BATCH], storing)
+        except asyncio.CancelledError:
+            click.echo(self._so_far(self._sending, unsure=True), err=True)
+            raise
 
     async def _batch(self, lines: list[tuple[int, bytes]], storing: Bar) -> None:
         """Stores lines; without a bad one, and what follows it, where there is one."""
         while lines:
+            self._sending = lines
             try:
                 await self.send([text for _, text in lines])
-            except asyncio.CancelledError:
-                click.echo(self._interrupted(lines), err=True)
-                raise
             except PgqrsError as error:
                 if error.index is None:
-                    raise Failure(f"{error}: {self._interrupted(lines, error)}") from error
+                    unsure = isinstance(error, PgqrsConnectionError) and error.maybe_committed
+                    raise Failure(f"{error}. {self._so_far(lines, unsure=unsure)}") from error
                 good, (number, _), rest = _split(lines, error.index)
                 await self._batch(good, storing)
                 self._refused(number, error)
                 lines = rest
             else:
+                self._sending = []
                 storing.advance(len(lines), sum(len(text) + 1 for _, text in lines))
                 return
 
@@ -147,13 +152,15 @@ class Storing:
         self.left_out += 1
         click.echo(f"line {number}: {said}", err=True)
 
-    def _interrupted(self, lines: list[tuple[int, bytes]], error: PgqrsError | None = None) -> str:
-        unsure = error is None or (
-            isinstance(error, PgqrsConnectionError) and error.maybe_committed
+    def _so_far(self, sending: list[tuple[int, bytes]], *, unsure: bool) -> str:
+        """What became of the lines when it ends before them."""
+        if not sending:
+            return f"{self.stored:,} messages are stored"
+        first, last = sending[0][0], sending[-1][0]
+        known = f"{self.stored:,} messages are stored, from the lines before line {first}"
+        return (
+            f"{known}; lines {first} to {last} are stored or not, all of them" if unsure else known
         )
-        first, last = lines[0][0], lines[-1][0]
-        maybe = f"; lines {first} to {last} are stored or not, all of them" if unsure else ""
-        return f"{self.stored:,} messages are stored, from the lines before line {first}{maybe}"
 
 
 def _split(

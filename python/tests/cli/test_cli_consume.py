@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 
 PROGRAM = """
@@ -57,3 +59,22 @@ def test_a_program_need_not_read_its_input(pgqrs):
 def test_a_program_that_is_not_there_is_wrong_usage(pgqrs_nowhere):
     said = pgqrs_nowhere.refused("consume", "tasks", "--", "no-such-program", status=2)
     assert said == "there is no program 'no-such-program'"
+
+
+def test_what_the_reader_of_a_pipe_did_not_take_goes_back(pgqrs, dsn):
+    pgqrs("produce", "tasks", "-", input="".join(f'"{"x" * 10_000}{n}"\n' for n in range(500)))
+    script = f"{sys.executable} -m pgqrs consume tasks | head -n 1; echo ${{PIPESTATUS[0]}}"
+    result = subprocess.run(
+        ["bash", "-c", script],
+        env=os.environ | {"PGQRS_DSN": dsn},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    first, status = result.stdout.splitlines()
+    assert json.loads(first)["payload"].endswith("x0")
+    assert (status, result.stderr) == ("141", "")
+    (numbers,) = pgqrs.json("queue", "list")
+    assert numbers["leased"] == 0
+    assert numbers["archived"] + numbers["depth"] == 500
+    assert numbers["depth"] > 0

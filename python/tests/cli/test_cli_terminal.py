@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from terminal import Terminal
 
 ESCAPE = b"\x1b["
@@ -61,4 +63,35 @@ def test_ctrl_c_ends_what_waits_in_good_order(pgqrs, dsn):
         )
         terminal.press("\x03")
         assert terminal.ended() == 130
+        assert "1 messages are stored" in terminal.text
         assert "Traceback" not in terminal.text
+
+
+SLOW = 'read n; echo "began $n"; read go < "$GATE"; echo "ended $n"; exit 0'
+
+
+def test_ctrl_c_lets_a_program_end_and_a_second_one_ends_it(pgqrs, dsn, tmp_path, database):
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    pgqrs("produce", "tasks", "-", input="1\n2\n3\n")
+    command = ("consume", "tasks", "--vt", "1h", "--", "sh", "-c", SLOW)
+    with Terminal(*command, PGQRS_DSN=dsn, GATE=str(gate)) as terminal:
+        terminal.shows("began 1")
+        terminal.press("\x03")
+        terminal.shows("waiting for 1 messages that are in work")
+        gate.write_text("go\n")
+        assert terminal.ended() == 130
+        assert "ended 1" in terminal.text
+    (numbers,) = pgqrs.json("queue", "list")
+    assert (numbers["archived"], numbers["ready"], numbers["leased"]) == (1, 2, 0)
+    with Terminal(*command, PGQRS_DSN=dsn, GATE=str(gate)) as terminal:
+        terminal.shows("began 2")
+        terminal.press("\x03")
+        terminal.shows("waiting for 1 messages that are in work")
+        terminal.press("\x03")
+        assert terminal.ended() == 130
+        assert "Traceback" not in terminal.text
+    (numbers,) = pgqrs.json("queue", "list")
+    assert (numbers["archived"], numbers["ready"], numbers["delayed"]) == (1, 1, 1)
+    query = "select error from pgqrs_attempts where error is not null"
+    assert "cancelled" in database.value(query)
