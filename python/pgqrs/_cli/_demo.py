@@ -11,7 +11,9 @@ from ._command import Command
 
 
 @click.command(cls=Command)
-@click.option("--messages", type=click.IntRange(2), default=20_000, show_default=True)
+@click.option(
+    "--messages", type=click.IntRange(2), default=20_000, show_default=True, help="How many."
+)
 def demo(messages: int) -> None:
     """Watch messages survive a killed worker, on a private PostgreSQL.
 

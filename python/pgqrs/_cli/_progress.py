@@ -59,5 +59,6 @@ def bar(title: str, total: float | None) -> Iterator[Bar]:
         TimeRemainingColumn(),
     )
     progress = Progress(*columns, console=console, disable=not console.is_terminal)
-    with progress:
+    # Some versions of rich end one that is disabled with an empty line.
+    with progress if console.is_terminal else contextlib.nullcontext():
         yield Bar(progress, progress.add_task(title, total=total, done=0))

@@ -65,28 +65,32 @@ def test_what_cannot_be_stored_is_refused(pgqrs, pgqrs_nowhere):
 
 def test_a_server_that_goes_away_is_told_with_what_is_stored(private_server):
     dsn = private_server.fresh_database()
-    environment = os.environ | {"PGQRS_DSN": dsn, "PGQRS_CONNECTION_TIMEOUT_SECONDS": "1"}
-    process = subprocess.Popen(
+    environment = os.environ | {"PGQRS_DSN": dsn, "PGQRS_CONNECTION_TIMEOUT_SECONDS": "5"}
+    with subprocess.Popen(
         [sys.executable, "-m", "pgqrs", "produce", "tasks", "-"],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stdin is not None
-    process.stdin.write("1\n2\n3\n")
-    process.stdin.flush()
-    depth = ["-m", "pgqrs", "queue", "metrics", "tasks", "--format", "json"]
-    deadline = time.monotonic() + 60
-    while True:
-        looked = subprocess.run([sys.executable, *depth], env=environment, capture_output=True)
-        if looked.returncode == 0 and json.loads(looked.stdout)["depth"] == 3:
-            break
-        assert time.monotonic() < deadline, looked.stderr
-    private_server.crash()
-    output, said = process.communicate("4\n5\n", timeout=120)
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write("1\n2\n3\n")
+        process.stdin.flush()
+        deadline = time.monotonic() + 60
+        while not stored(environment, 3):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+        private_server.crash()
+        output, said = process.communicate("4\n5\n", timeout=120)
     assert (process.returncode, output) == (1, "")
     assert said.startswith("Error: ")
     assert ". 3 messages are stored, from the lines before line 4" in said
     assert len(said.splitlines()) == 1
+
+
+def stored(environment: dict[str, str], number: int) -> bool:
+    """Whether so many messages are there."""
+    command = [sys.executable, "-m", "pgqrs", "queue", "metrics", "tasks", "--format", "json"]
+    result = subprocess.run(command, env=environment, capture_output=True)
+    return result.returncode == 0 and json.loads(result.stdout)["depth"] == number
