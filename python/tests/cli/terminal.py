@@ -71,12 +71,14 @@ class Terminal:
         """Types."""
         os.write(self._master, keys.encode())
 
-    def ended(self) -> int:
-        """The exit status, once it has ended."""
+    def ended(self, pressing: str = "") -> int:
+        """The exit status, once it has ended; with a key that is pressed until then."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while self._process.poll() is None:
             assert time.monotonic() < deadline, f"it does not end:\n{self.text}"
-            self._read(0.1)
+            if not self._read(0.5) and pressing:
+                with contextlib.suppress(OSError):
+                    self.press(pressing)
         while self._read(0):
             pass
         return self._process.returncode
