@@ -95,7 +95,7 @@ $(VENV)/.made: scripts/make_venv.py
 
 $(VENV)/.built: $(VENV)/.made $(PACKAGING) $(GO_SOURCES) python/pgqrs/_native/_build.py
 	@echo "building the C library and installing pgqrs into $(VENV) (the first time takes a minute or two)"
-	@$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[demo,uvloop]'
+	@$(BIN)/python -m pip install --quiet --no-build-isolation --editable '.[cli,demo,uvloop]'
 	@touch $@
 
 $(VENV)/.tools: $(VENV)/.made pyproject.toml

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from . import _types
 from ._asking import Asking
@@ -21,6 +22,29 @@ class SchemaAdmin(Asking):
         """Makes the tables, or brings them to the version of this library; again, it
         does nothing. Connecting does so too, unless auto_install is off."""
         await self._request("schema_install")
+
+    async def grant_roles(
+        self,
+        *,
+        owner: str | None = None,
+        producers: Sequence[str] = (),
+        consumers: Sequence[str] = (),
+        viewers: Sequence[str] = (),
+    ) -> None:
+        """Gives roles of the database, which exist, exactly the rights that their kind of
+        work needs, all or nothing; what they had before on the tables of pgqrs they lose.
+        docs/security.md says what each may do. For the user who owns the tables, or a
+        superuser, and again after an upgrade. ConfigError: there is no such role, or not
+        the right to do it."""
+        if owner is not None:
+            _types.text(owner, "owner")
+        await self._request(
+            "roles_grant",
+            owner=owner,
+            producers=_types.keys(producers, "producers"),
+            consumers=_types.keys(consumers, "consumers"),
+            viewers=_types.keys(viewers, "viewers"),
+        )
 
     async def verify(self) -> None:
         """Returns when the tables, columns, indexes and functions are as this library

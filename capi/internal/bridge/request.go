@@ -46,6 +46,8 @@ var requests = map[string]request{
 	"queue_resume": answered(queueResume),
 	"queue_update": answered(queueUpdate),
 
+	"roles_grant": answered(rolesGrant),
+
 	"schema_install":   answered(schemaInstall),
 	"schema_sql":       answered(schemaSQL),
 	"schema_uninstall": answered(schemaUninstall),

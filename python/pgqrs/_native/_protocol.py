@@ -103,6 +103,10 @@ class NativeStore(Protocol):
 
     def produce(self, op: int, queue: bytes, payload: bytes, delay_us: int, worker: int) -> int: ...
 
+    def produce_batch(
+        self, op: int, queue: bytes, payloads: Sequence[bytes], delay_us: int, worker: int
+    ) -> int: ...
+
     def produce_array(
         self, op: int, queue: bytes, array: bytes, delay_us: int, worker: int
     ) -> int: ...

@@ -100,6 +100,14 @@ class Store:
         )
         return status
 
+    def produce_batch(
+        self, op: int, queue: bytes, payloads: Sequence[bytes], delay_us: int, worker: int
+    ) -> int:
+        status: int = _library.lib.pgqrs_produce_batch(
+            self._handle, op, queue, len(queue), *_texts(payloads), delay_us, worker
+        )
+        return status
+
     def produce_array(self, op: int, queue: bytes, array: bytes, delay_us: int, worker: int) -> int:
         status: int = _library.lib.pgqrs_produce_array(
             self._handle, op, queue, len(queue), array, len(array), delay_us, worker

@@ -41,6 +41,10 @@ async def test_nothing_differs_in_memory(memory_dsn):
         await admin.install()
         await admin.verify()
         await admin.create_queue("tasks")
+        with pytest.raises(pgqrs.ConfigError, match="no users"):
+            await admin.grant_roles(viewers=["somebody"])
+        with pytest.raises(pgqrs.ValidationError, match="viewers"):
+            await admin.grant_roles(viewers="somebody")
         await admin.uninstall()
         assert await (await admin.get_queues()).count() == 0
 

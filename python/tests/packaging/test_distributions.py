@@ -72,6 +72,14 @@ def test_the_wheel_runs_in_an_empty_environment_without_go(
     assert result.stdout.strip() == _header_version()
 
 
+def test_the_command_says_which_extra_it_needs(empty_environment: Path) -> None:
+    result = subprocess.run(
+        [empty_environment.parent / "pgqrs", "queue", "list"], capture_output=True, text=True
+    )
+    assert result.returncode == 1
+    assert result.stderr == "pgqrs: the command line needs click: pip install 'pgqrs[cli]'\n"
+
+
 def test_the_wheel_is_for_every_python_on_this_platform(wheel: Path) -> None:
     platform = re.sub(r"[-.]", "_", sysconfig.get_platform())
     assert wheel.name == f"pgqrs-{_header_version()}-py3-none-{platform}.whl"

@@ -14,7 +14,7 @@ where queue_name in (select q.queue_name from {schema}.pgqrs_queues q where q.qu
 order by queue_name
 
 -- name: metrics_system
-select count(*), count(m.paused_at), w.all_workers, w.active,
+select count(m.queue_id), count(m.paused_at), w.all_workers, w.active,
        coalesce(sum(m.depth), 0)::bigint, coalesce(sum(m.ready), 0)::bigint, coalesce(sum(m.delayed), 0)::bigint, coalesce(sum(m.leased), 0)::bigint,
        coalesce(sum(m.archived), 0)::bigint, coalesce(sum(m.dead), 0)::bigint, coalesce(sum(m.produced), 0)::bigint, coalesce(sum(m.acked), 0)::bigint,
        coalesce(sum(m.produce_rate), 0), coalesce(sum(m.ack_rate), 0),
