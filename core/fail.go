@@ -82,9 +82,9 @@ func errorText(text string) string {
 }
 
 // failOnce asks the backend to end deliveries as failed.
-func (s *Store) failOnce(key settlement, failures []backend.Failure) ([]backend.Outcome, error) {
+func (s *Store) failOnce(key settlement, failures []backend.Failure, again bool) ([]backend.Outcome, error) {
 	r, err := s.backend.MessageFail(s.ctx, &backend.MessageFailParams{
-		QueueID: key.queueID, Failures: failures, MaxReadCount: s.config.MaxReadCount, Retry: key.retry, NoWait: key.noWait,
+		QueueID: key.queueID, Failures: failures, MaxReadCount: s.config.MaxReadCount, Retry: key.retry, Again: again, NoWait: key.noWait,
 	})
 	if err != nil {
 		return nil, err

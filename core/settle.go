@@ -162,11 +162,10 @@ func (s *Store) heldBefore(deliveries []backend.Delivery) []bool {
 }
 
 // settleOnce asks the backend. lost, when it is not nil, says that an earlier try
-// may have been carried out, and which deliveries were held before it. The backend
-// knows what became of an archive. A miss of a delete, a release or a failure means that the
-// earlier try did it, as long as the lease cannot have ended yet by our own clock,
-// for until then nobody else can have touched the message. Behind that end nobody can
-// tell.
+// may have been carried out, and which deliveries were held before it: the backend knows
+// what that did. Of a delete it knows only that the message is gone. That was the earlier
+// try, as long as the lease cannot have ended yet by our own clock, for until then nobody
+// else can have touched the message; behind that end nobody can tell.
 func (s *Store) settleOnce(key settlement, deliveries []backend.Delivery, failures []backend.Failure, lost []bool) ([]settled, error) {
 	answers := make([]settled, len(deliveries))
 	var outcomes []backend.Outcome
@@ -175,12 +174,12 @@ func (s *Store) settleOnce(key settlement, deliveries []backend.Delivery, failur
 	case archiving:
 		outcomes, err = s.backend.MessageArchive(s.ctx, &backend.MessageArchiveParams{QueueID: key.queueID, Deliveries: deliveries, Again: lost != nil, NoWait: key.noWait})
 	case deleting:
-		outcomes, err = s.backend.MessageDelete(s.ctx, &backend.MessageDeleteParams{QueueID: key.queueID, Deliveries: deliveries, NoWait: key.noWait})
+		outcomes, err = s.backend.MessageDelete(s.ctx, &backend.MessageDeleteParams{QueueID: key.queueID, Deliveries: deliveries, Again: lost != nil, NoWait: key.noWait})
 	case releasing:
 		outcomes, err = s.backend.MessageRelease(s.ctx, &backend.MessageReleaseParams{
-			QueueID: key.queueID, Deliveries: deliveries, Undelivered: key.undelivered, Delay: key.by, NoWait: key.noWait})
+			QueueID: key.queueID, Deliveries: deliveries, Undelivered: key.undelivered, Delay: key.by, Again: lost != nil, NoWait: key.noWait})
 	case failing:
-		outcomes, err = s.failOnce(key, failures)
+		outcomes, err = s.failOnce(key, failures, lost != nil)
 	case extending:
 		var extended []backend.Extension
 		extended, err = s.backend.MessageExtend(s.ctx, &backend.MessageExtendParams{QueueID: key.queueID, Deliveries: deliveries, By: key.by, Mode: key.mode, NoWait: key.noWait})
@@ -195,11 +194,11 @@ func (s *Store) settleOnce(key settlement, deliveries []backend.Delivery, failur
 		switch {
 		case o == backend.Settled:
 			answers[i].Held = true
-		case o == backend.SettledBefore:
-			answers[i].Held = lost[i]
-		case lost != nil && key.verb != archiving && lost[i]:
+		case o == backend.SettledBefore && key.verb == deleting && lost[i]:
 			_, answers[i].Held = s.ledger.holds(deliveries[i])
 			answers[i].unknown = !answers[i].Held
+		case o == backend.SettledBefore:
+			answers[i].Held = lost[i]
 		}
 	}
 	return answers, nil

@@ -73,6 +73,7 @@ const (
 
 // Attempt is one delivery in the history of a message.
 type Attempt struct {
+	Lease     int64
 	Number    int32 // the ReadCount of that delivery
 	WorkerID  int64 // 0: none
 	StartedAt time.Time

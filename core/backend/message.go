@@ -77,14 +77,15 @@ const (
 	// Settled: done by this call.
 	Settled
 	// SettledBefore: only with Again; this very delivery was settled like this
-	// by an earlier call.
+	// by an earlier call. Of a delete: the message is gone, by this delivery or, once
+	// its lease has ended, by another.
 	SettledBefore
 )
 
 // MessageArchiveParams names deliveries to archive. Again says that an earlier
 // call with these deliveries may have been carried out though its answer was
-// lost: then the backend looks up what the first try did. NoWait, here and in the
-// other settling operations: deliveries that an open transaction is settling
+// lost: then the backend looks up what the first try did; so in the other operations
+// that end a delivery. NoWait, here and in the other settling operations: deliveries that an open transaction is settling
 // (MessageArchiveTx) are not waited for, but NotHeld.
 type MessageArchiveParams struct {
 	QueueID    int64
@@ -98,6 +99,7 @@ type MessageArchiveParams struct {
 type MessageDeleteParams struct {
 	QueueID    int64
 	Deliveries []Delivery
+	Again      bool
 	NoWait     bool
 	At         time.Time
 }
@@ -111,6 +113,7 @@ type MessageReleaseParams struct {
 	Deliveries  []Delivery
 	Undelivered bool
 	Delay       time.Duration
+	Again       bool // not of what was not delivered, which leaves no trace
 	NoWait      bool
 	At          time.Time
 }
@@ -136,6 +139,7 @@ type MessageFailParams struct {
 	Failures     []Failure
 	MaxReadCount int
 	Retry        RetryPolicy
+	Again        bool
 	NoWait       bool
 	At           time.Time
 }

@@ -21,6 +21,7 @@ var failTests = []test{
 	{"a lease that ran out is in the history once somebody took the message", expiryIsInHistory},
 	{"what was not delivered is not in the history", undeliveredHasNoHistory},
 	{"the history keeps the newest attempts", historyIsBounded},
+	{"a release, a failure and a delete that are asked again say what the first did", askedAgain},
 	{"a history goes with its message", historyGoes},
 	{"there is no history of what is not there", noHistory},
 }
@@ -313,6 +314,33 @@ func historyIsBounded(f *fixture) {
 	if len(h) != backend.HistoryMost || h[0].Number != n-backend.HistoryMost+1 || h[len(h)-1].Number != n {
 		f.Fatalf("%d attempts are kept, from %d to %d", len(h), h[0].Number, h[len(h)-1].Number)
 	}
+}
+
+// askedAgain: the first try was carried out, and its answer was lost. Nor does it matter
+// that others have had the message since.
+func askedAgain(f *fixture) {
+	f.produce(4)
+	m := f.dequeue(4)
+	released, failed, deleted, never := deliveryOf(m[0]), deliveryOf(m[1]), deliveryOf(m[2]), deliveryOf(m[3])
+	f.release(0, released)
+	f.fail(backend.Failure{Delivery: failed})
+	f.delete(deleted)
+	f.expire()
+	f.dequeueAll(10)
+	again := []backend.Delivery{released, failed, deleted, never}
+	got, err := f.b.MessageRelease(f.ctx, &backend.MessageReleaseParams{QueueID: f.queue, Deliveries: again, Again: true, At: f.now})
+	f.must("MessageRelease", err)
+	f.wantOutcomes(got, backend.SettledBefore, backend.NotHeld, backend.NotHeld, backend.NotHeld)
+	var failures []backend.Failure
+	for _, d := range again {
+		failures = append(failures, backend.Failure{Delivery: d})
+	}
+	r := f.failParams(&backend.MessageFailParams{Failures: failures, Again: true})
+	f.wantOutcomes(r.Outcomes, backend.NotHeld, backend.SettledBefore, backend.NotHeld, backend.NotHeld)
+	got, err = f.b.MessageDelete(f.ctx, &backend.MessageDeleteParams{QueueID: f.queue, Deliveries: again, Again: true, At: f.now})
+	f.must("MessageDelete", err)
+	f.wantOutcomes(got, backend.NotHeld, backend.NotHeld, backend.SettledBefore, backend.NotHeld)
+	f.wantOutcomes(f.release(0, again...), repeat(backend.NotHeld, 4)...)
 }
 
 func historyGoes(f *fixture) {

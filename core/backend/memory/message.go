@@ -171,7 +171,7 @@ func (b *Backend) MessageHistory(ctx context.Context, p *backend.MessageHistoryP
 // attempt is the delivery of which the message is, or was last.
 func (m *message) attempt(outcome backend.AttemptOutcome, endedAt time.Time, text string) backend.Attempt {
 	return backend.Attempt{
-		Number: m.ReadCount, WorkerID: m.ConsumerWorkerID, StartedAt: m.DequeuedAt, EndedAt: endedAt, Outcome: outcome, Error: text,
+		Lease: m.Lease, Number: m.ReadCount, WorkerID: m.ConsumerWorkerID, StartedAt: m.DequeuedAt, EndedAt: endedAt, Outcome: outcome, Error: text,
 	}
 }
 

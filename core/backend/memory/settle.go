@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/pgqrs/pgqrs/core/backend"
@@ -41,11 +42,29 @@ func (b *Backend) MessageDelete(ctx context.Context, p *backend.MessageDeletePar
 	}
 	defer b.leave()
 	now := b.moment(p.At)
-	return b.settle(p.QueueID, p.Deliveries, func(q *queue, m *message) {
+	outcomes := b.settle(p.QueueID, p.Deliveries, func(q *queue, m *message) {
 		heap.Remove(&q.line, m.place)
 		delete(b.store.messages, m.ID)
 		q.tally.count(now, 0, 1)
-	}), nil
+	})
+	for i, d := range p.Deliveries {
+		if p.Again && outcomes[i] == backend.NotHeld && b.store.messages[d.ID] == nil {
+			outcomes[i] = backend.SettledBefore
+		}
+	}
+	return outcomes, nil
+}
+
+// markAttempted marks those deliveries that were not held and ended so before.
+func (b *Backend) markAttempted(deliveries []backend.Delivery, outcomes []backend.Outcome, how backend.AttemptOutcome) {
+	for i, d := range deliveries {
+		m := b.store.messages[d.ID]
+		if outcomes[i] == backend.NotHeld && m != nil && slices.ContainsFunc(m.attempts, func(a backend.Attempt) bool {
+			return a.Lease == d.Lease && a.Outcome == how
+		}) {
+			outcomes[i] = backend.SettledBefore
+		}
+	}
 }
 
 // MessageRelease implements backend.MessageBackend. A message that is given back
@@ -56,7 +75,7 @@ func (b *Backend) MessageRelease(ctx context.Context, p *backend.MessageReleaseP
 	}
 	defer b.leave()
 	now := b.moment(p.At)
-	return b.settle(p.QueueID, p.Deliveries, func(q *queue, m *message) {
+	outcomes := b.settle(p.QueueID, p.Deliveries, func(q *queue, m *message) {
 		if p.Undelivered {
 			m.Lease, m.ConsumerWorkerID = 0, 0
 			m.ReadCount--
@@ -64,7 +83,11 @@ func (b *Backend) MessageRelease(ctx context.Context, p *backend.MessageReleaseP
 		} else {
 			q.goBack(m, backend.AttemptReleased, now, "", p.Delay)
 		}
-	}), nil
+	})
+	if p.Again {
+		b.markAttempted(p.Deliveries, outcomes, backend.AttemptReleased)
+	}
+	return outcomes, nil
 }
 
 // goBack ends a delivery without an archive: the message is ready again delay after now.
@@ -100,6 +123,9 @@ func (b *Backend) MessageFail(ctx context.Context, p *backend.MessageFailParams)
 		}
 		q.goBack(m, backend.AttemptFailed, now, f.Error, q.retryDelay(m, f, p.Retry))
 	})
+	if p.Again {
+		b.markAttempted(deliveries, r.Outcomes, backend.AttemptFailed)
+	}
 	return r, nil
 }
 

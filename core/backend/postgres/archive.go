@@ -90,7 +90,7 @@ func readArchived(row pgx.CollectableRow) (m backend.ArchivedMessage, err error)
 
 func readAttempt(row pgx.CollectableRow) (a backend.Attempt, err error) {
 	var endedAt *time.Time
-	err = row.Scan(&a.Number, &a.WorkerID, &a.StartedAt, &endedAt, &a.Outcome, &a.Error)
+	err = row.Scan(&a.Lease, &a.Number, &a.WorkerID, &a.StartedAt, &endedAt, &a.Outcome, &a.Error)
 	if endedAt != nil {
 		a.EndedAt = *endedAt
 	}

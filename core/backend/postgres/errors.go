@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -117,10 +118,12 @@ func (b *Backend) failure(ctx context.Context, err error, twice repeatable) erro
 }
 
 // serverFailure fills in what the server's answer means. An error that the server
-// reports has rolled everything back, except for FATAL ones, which can arrive
-// after a commit.
+// reports has rolled everything back, except for FATAL ones and those of class 08, which
+// can arrive after a commit: a pooler that loses its server, or is stopped, says so while
+// the server goes on. (Poolers do not send the unlocalized severity.)
 func (b *Backend) serverFailure(e *backend.Error, server *pgconn.PgError, connecting, unsent bool) {
-	fatal := server.SeverityUnlocalized == "FATAL" || server.SeverityUnlocalized == "PANIC"
+	severity := cmp.Or(server.SeverityUnlocalized, server.Severity)
+	fatal := severity == "FATAL" || severity == "PANIC" || strings.HasPrefix(server.Code, "08")
 	if !fatal || connecting {
 		e.SafeToRetry, e.MaybeCommitted = false, false
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgqrs/pgqrs/core/backend"
 	"github.com/pgqrs/pgqrs/core/backend/postgres"
@@ -215,5 +216,24 @@ func TestARemovedSchemaIsAConfigurationError(t *testing.T) {
 	_, err := f.b.QueueGet(f.ctx, &backend.QueueGetParams{Name: "tasks"})
 	if !errors.Is(err, backend.ErrConfig) {
 		t.Errorf("%+v", err)
+	}
+}
+
+// TestWhatAPoolerSaysMayComeAfterACommit: it does not send the unlocalized severity, and
+// the server may go on with what the pooler gave up.
+func TestWhatAPoolerSaysMayComeAfterACommit(t *testing.T) {
+	for _, c := range []struct {
+		said  pgconn.PgError
+		maybe bool
+	}{
+		{pgconn.PgError{Severity: "FATAL", Code: "08P01", Message: "server conn crashed?"}, true},
+		{pgconn.PgError{Severity: "ERROR", Code: "08P01", Message: "query_wait_timeout"}, true},
+		{pgconn.PgError{Severity: "FATAL", Code: "57P01", Message: "the pooler is shutting down"}, true},
+		{pgconn.PgError{Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: "57014", Message: "cancelled"}, false},
+	} {
+		var e *backend.Error
+		if err := postgres.Failure(&c.said); !errors.As(err, &e) || e.MaybeCommitted != c.maybe {
+			t.Errorf("%s %s: %+v", c.said.Severity, c.said.Code, e)
+		}
 	}
 }

@@ -60,3 +60,6 @@ func ReadDSN(dsn string) error {
 func (b *Backend) Adapts(code, message string) bool {
 	return b.mode.adapts(&pgconn.PgError{Code: code, Message: message})
 }
+
+// Failure is what an operation returns that failed like that and must not be done twice.
+func Failure(err error) error { return (&Backend{}).failure(context.Background(), err, false) }

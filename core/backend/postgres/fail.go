@@ -32,6 +32,11 @@ func (b *Backend) MessageFail(ctx context.Context, p *backend.MessageFailParams)
 		return nil, err
 	}
 	r := &backend.MessageFailResult{Outcomes: outcomes(deliveries, answers)}
+	if p.Again {
+		if err := b.markSettledBefore(ctx, p.QueueID, deliveries, r.Outcomes, b.sql.MessageAttempted, backend.AttemptFailed); err != nil {
+			return nil, err
+		}
+	}
 	for _, a := range answers {
 		if a.dies {
 			r.Dead++

@@ -180,6 +180,27 @@ func outcomes(deliveries []backend.Delivery, answers []answer) []backend.Outcome
 	return all
 }
 
+// markSettledBefore marks those that were not held and that the query finds: it gets the
+// queue, leases and ids, and returns leases and ids.
+func (b *Backend) markSettledBefore(ctx context.Context, queueID int64, deliveries []backend.Delivery, all []backend.Outcome, sql string, rest ...any) error {
+	var leases, ids []int64
+	for i, d := range deliveries {
+		if all[i] == backend.NotHeld {
+			leases, ids = append(leases, d.Lease), append(ids, d.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	before, err := collect(ctx, b, true, pgx.RowToStructByPos[backend.Delivery], sql, append([]any{queueID, leases, ids}, rest...)...)
+	for i, d := range deliveries {
+		if all[i] == backend.NotHeld && slices.Contains(before, d) {
+			all[i] = backend.SettledBefore
+		}
+	}
+	return err
+}
+
 // none: a settling function with three columns.
 func none(*answer) []any { return nil }
 
@@ -215,7 +236,11 @@ func (b *Backend) MessageDelete(ctx context.Context, p *backend.MessageDeletePar
 	if err != nil {
 		return nil, err
 	}
-	return outcomes(p.Deliveries, answers), nil
+	all := outcomes(p.Deliveries, answers)
+	if p.Again {
+		err = b.markSettledBefore(ctx, p.QueueID, p.Deliveries, all, b.sql.MessageGone)
+	}
+	return all, err
 }
 
 // MessageRelease implements backend.MessageBackend.
@@ -231,7 +256,11 @@ func (b *Backend) MessageRelease(ctx context.Context, p *backend.MessageReleaseP
 	if err != nil {
 		return nil, err
 	}
-	return outcomes(p.Deliveries, answers), nil
+	all := outcomes(p.Deliveries, answers)
+	if p.Again && !p.Undelivered {
+		err = b.markSettledBefore(ctx, p.QueueID, p.Deliveries, all, b.sql.MessageAttempted, backend.AttemptReleased)
+	}
+	return all, err
 }
 
 // MessageExtend implements backend.MessageBackend.

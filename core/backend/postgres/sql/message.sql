@@ -92,13 +92,13 @@ select of_lease, from_id, to_id, dies from {schema}.pgqrs_fail($1, $2, $3, $4, $
 -- By primary keys: the attempts that were not archived; the delivery that was, and the one
 -- that is leased, from the sets.
 -- name: message_history
-select h.attempt, coalesce(h.worker, 0), h.started_at, h.ended_at, h.outcome, coalesce(h.error, '')
+select h.lease, h.attempt, coalesce(h.worker, 0), h.started_at, h.ended_at, h.outcome, coalesce(h.error, '')
 from {schema}.pgqrs_log l cross join lateral (
-    select a.attempt, a.consumer_worker_id as worker, a.started_at, a.ended_at, a.outcome, a.error
+    select a.lease, a.attempt, a.consumer_worker_id as worker, a.started_at, a.ended_at, a.outcome, a.error
     from {schema}.pgqrs_attempts a
     where a.queue_id = l.queue_id and a.message_id = l.id
     union all
-    select d.read_ct, d.consumer_worker_id, d.dequeued_at, d.archived_at, d.outcome, null
+    select d.lease, d.read_ct, d.consumer_worker_id, d.dequeued_at, d.archived_at, d.outcome, null
     from (
         select d.* from {schema}.pgqrs_done d
         where d.queue_id = l.queue_id and d.lo > l.id - 4096 and d.lo <= l.id and d.hi >= l.id and d.ids @> l.id
@@ -106,7 +106,7 @@ from {schema}.pgqrs_log l cross join lateral (
     ) d
     where d.outcome = 'archived'
     union all
-    select s.read_ct, s.consumer_worker_id, s.dequeued_at, null, 'leased', null
+    select s.lease, s.read_ct, s.consumer_worker_id, s.dequeued_at, null, 'leased', null
     from (
         select s.* from {schema}.pgqrs_spans s
         where s.queue_id = l.queue_id and s.lo > l.id - 4096 and s.lo <= l.id and s.hi >= l.id and s.ids @> l.id
@@ -116,3 +116,16 @@ from {schema}.pgqrs_log l cross join lateral (
 ) h
 where l.id = $1
 order by h.started_at, h.attempt
+
+-- Those of the deliveries that ended so. By the primary key.
+-- name: message_attempted
+select a.lease, a.message_id
+from unnest($2::bigint[], $3::bigint[]) u(lease, id)
+join {schema}.pgqrs_attempts a on a.queue_id = $1 and a.message_id = u.id and a.lease = u.lease
+where a.outcome = $4::text
+
+-- Those of the deliveries whose message is gone. By the primary key of the log.
+-- name: message_gone
+select u.lease, u.id
+from unnest($2::bigint[], $3::bigint[]) u(lease, id)
+where not exists (select from {schema}.pgqrs_log l where l.id = u.id and l.queue_id = $1)
