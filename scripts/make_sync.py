@@ -88,7 +88,9 @@ def dequeue() -> DequeueBuilder: ...
 
 
 @overload
-def dequeue(consumer: Consumer, batch_size: int | None = None) -> list[Message]: ...
+def dequeue(
+    consumer: Consumer[Payload], batch_size: int | None = None
+) -> list[Message[Payload]]: ...
 
 
 def dequeue(
@@ -111,10 +113,11 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, overload
+from typing import Any, Generic, cast, overload
 
 import pgqrs
 from pgqrs import {names}
+from pgqrs._payload_type import Payload
 {more}
 from ._facade import BatchHandler, Facade, Handler, Retry, handler_of, inner, retry_of
 from ._loop import iterate, run
@@ -186,10 +189,10 @@ def argument(name: str, kind: str) -> str:
 
 def answer(kind: str, value: str) -> str:
     """A facade before what comes out, where that needs one."""
-    if match := re.fullmatch(rf"builtins\.list\[({NAMES}|QueueMessage)\]", kind):
+    if match := re.fullmatch(rf"builtins\.list\[({NAMES})(\[Payload\])?\]", kind):
         return f"[{match[1]}(one) for one in {value}]"
-    if re.fullmatch(NAMES, kind):
-        return f"{kind}({value})"
+    if match := re.fullmatch(rf"({NAMES})(\[Payload\])?", kind):
+        return f"{match[1]}({value})"
     return value
 
 
@@ -208,7 +211,7 @@ def body(function: Any, target: str) -> str:
     if kind == "None":
         return call
     if overloads(function) and " | " in kind:  # type checkers lose track of which it is
-        return f"answer: Any = {call}\nreturn answer"
+        return f'return cast("{kind}", {call})'
     return f"return {answer(kind, call)}"
 
 
@@ -264,8 +267,9 @@ def members(cls: type) -> Iterator[tuple[str, Any]]:
 
 def facade(cls: type) -> str:
     """The definition of a facade."""
-    name = cls.__name__
-    parts = [f"class {name}(Facade[pgqrs.{name}]):\n{documented(cls)}\n    __slots__ = ()\n"]
+    name, of = cls.__name__, payload(cls)
+    bases = f"Facade[pgqrs.{name}{of}]" + (", Generic[Payload]" if of else "")
+    parts = [f"class {name}({bases}):\n{documented(cls)}\n    __slots__ = ()\n"]
     for base, attributes in ATTRIBUTES.items():
         if issubclass(cls, base):
             for attribute, (kind, text) in attributes.items():
@@ -289,13 +293,18 @@ def facade(cls: type) -> str:
     return parts[0] + "\n" + "\n".join(textwrap.indent(part, "    ") for part in parts[1:])
 
 
+def payload(cls: type) -> str:
+    """What stands behind its name where its messages have payloads of a type."""
+    return "[Payload]" if hasattr(cls, "__parameters__") else ""
+
+
 def special(cls: type) -> list[str]:
     """The methods with which `with` and `for` work."""
-    name, found = cls.__name__, []
+    name, found = cls.__name__ + payload(cls), []
     if hasattr(cls, "__anext__"):
         found.append(f"def __iter__(self) -> {name}:\n    return self\n")
         found.append(
-            "def __next__(self) -> Message:\n"
+            f"def __next__(self) -> Message{payload(cls)}:\n"
             "    try:\n"
             "        return Message(run(self._inner.__anext__()))\n"
             "    except StopAsyncIteration:\n"

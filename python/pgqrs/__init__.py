@@ -22,6 +22,7 @@ What is public is named here, and documented where it is made:
     _errors     the errors               _types     checks of arguments
     _dedup      ProducedId               _keyed     what is stored with dedup keys
     _threads    where what blocks is run _native    the C library
+    _payload_type  typed payloads
     _interpreter  what Python it needs   sync       the same for code that blocks
 
 Importing pgqrs does not load the C library: the first connect() does. So a

@@ -8,7 +8,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any, overload
+from typing import Any, Generic, cast, overload
 
 import pgqrs
 from pgqrs import (
@@ -28,13 +28,15 @@ from pgqrs import (
     WorkerInfo,
     WorkerStatus,
 )
+from pgqrs._payload_type import Payload
 
 from ._facade import BatchHandler, Facade, Handler, handler_of, inner
 from ._loop import iterate, run
 
 
-class Message(Facade[pgqrs.Message]):
-    """One delivery of one message, made by pgqrs alone.
+class Message(Facade[pgqrs.Message[Payload]], Generic[Payload]):
+    """One delivery of one message, made by pgqrs alone. Message[Order] is one whose
+    payload is an Order: see payload_type of consume().
 
     archive(), delete(), extend_vt() and release() are about this delivery: each
     answers False once its lease is no longer ours, because it ended and the
@@ -59,8 +61,9 @@ class Message(Facade[pgqrs.Message]):
         return self._inner.handed_over
 
     @property
-    def payload(self) -> Any:
-        """What was produced; decoded on first read, the same object afterwards."""
+    def payload(self) -> Payload:
+        """What was produced; decoded on first read, the same object afterwards.
+        SerializationError: it does not fit the payload_type."""
         return self._inner.payload
 
     @property
@@ -99,7 +102,7 @@ class Message(Facade[pgqrs.Message]):
         return self._inner.consumer_worker_id
 
     @property
-    def consumer(self) -> Consumer:
+    def consumer(self) -> Consumer[Payload]:
         """A Consumer that may settle this message by its id."""
         return Consumer(self._inner.consumer)
 
@@ -264,12 +267,14 @@ class Producer(Facade[pgqrs.Producer]):
         in order. An error names the index of the bad payload. With dedup_keys, one for
         each or None where it has none, those whose key is taken are left out; with tx,
         in the caller's transaction: as pgqrs.sync.produce_batch() does."""
-        answer: Any = run(
-            self._inner.enqueue_batch(
-                payloads, dedup_keys=dedup_keys, dedup_seconds=dedup_seconds, tx=tx
-            )
+        return cast(
+            "builtins.list[int] | builtins.list[ProducedId]",
+            run(
+                self._inner.enqueue_batch(
+                    payloads, dedup_keys=dedup_keys, dedup_seconds=dedup_seconds, tx=tx
+                )
+            ),
         )
-        return answer
 
     @property
     def worker_id(self) -> int | None:
@@ -313,7 +318,7 @@ class Producer(Facade[pgqrs.Producer]):
         return run(self._inner.is_healthy(max_age_seconds))
 
 
-class Consumer(Facade[pgqrs.Consumer]):
+class Consumer(Facade[pgqrs.Consumer[Payload]], Generic[Payload]):
     """Takes messages from one queue and settles them by id. Made by
     pgqrs.sync.consumer() or Store.consumer().
 
@@ -334,17 +339,17 @@ class Consumer(Facade[pgqrs.Consumer]):
         """Another name of pgqrs.sync.consumer()."""
         return Consumer(pgqrs.Consumer.new_consumer(inner(source), queue, hostname, port))
 
-    def dequeue(self, batch_size: int | None = None) -> builtins.list[Message]:
+    def dequeue(self, batch_size: int | None = None) -> builtins.list[Message[Payload]]:
         """Leases up to batch_size ready messages (None: Config.default_max_batch_size;
         0: none) for the store's default time, in delivery order. Does not wait: an empty
         list means that none was ready."""
         return [Message(one) for one in run(self._inner.dequeue(batch_size))]
 
-    def dequeue_batch(self, batch_size: int | None = None) -> builtins.list[Message]:
+    def dequeue_batch(self, batch_size: int | None = None) -> builtins.list[Message[Payload]]:
         """Another name of dequeue()."""
         return [Message(one) for one in run(self._inner.dequeue_batch(batch_size))]
 
-    def dequeue_many_with_delay(self, limit: int, vt: float) -> builtins.list[Message]:
+    def dequeue_many_with_delay(self, limit: int, vt: float) -> builtins.list[Message[Payload]]:
         """Like dequeue(), for vt seconds."""
         return [Message(one) for one in run(self._inner.dequeue_many_with_delay(limit, vt))]
 
@@ -439,7 +444,7 @@ class Consumer(Facade[pgqrs.Consumer]):
         return run(self._inner.is_healthy(max_age_seconds))
 
 
-class ConsumerIterator(Facade[pgqrs.ConsumerIterator]):
+class ConsumerIterator(Facade[pgqrs.ConsumerIterator[Payload]], Generic[Payload]):
     """Yields the messages of a queue, one at a time, and never ends by itself.
 
     What it has fetched and not yielded is given back when the loop over it is
@@ -462,16 +467,16 @@ class ConsumerIterator(Facade[pgqrs.ConsumerIterator]):
         """Removes a message that it yielded without a trace, likewise."""
         return run(self._inner.delete(message_id))
 
-    def __iter__(self) -> ConsumerIterator:
+    def __iter__(self) -> ConsumerIterator[Payload]:
         return self
 
-    def __next__(self) -> Message:
+    def __next__(self) -> Message[Payload]:
         try:
             return Message(run(self._inner.__anext__()))
         except StopAsyncIteration:
             raise StopIteration from None
 
-    def __enter__(self) -> ConsumerIterator:
+    def __enter__(self) -> ConsumerIterator[Payload]:
         run(self._inner.__aenter__())
         return self
 
@@ -868,9 +873,48 @@ class Store(Facade[pgqrs.Store]):
         """A Producer on that queue, registered as a worker."""
         return Producer(run(self._inner.producer(queue, hostname, port)))
 
-    def consumer(self, queue: str, hostname: str | None = None, port: int = 0) -> Consumer:
+    @overload
+    def consumer(
+        self, queue: str, hostname: str | None = None, port: int = 0, *, payload_type: None = None
+    ) -> Consumer: ...
+
+    @overload
+    def consumer(
+        self, queue: str, hostname: str | None = None, port: int = 0, *, payload_type: type[Payload]
+    ) -> Consumer[Payload]: ...
+
+    def consumer(
+        self,
+        queue: str,
+        hostname: str | None = None,
+        port: int = 0,
+        *,
+        payload_type: type[Any] | None = None,
+    ) -> Consumer:
         """A Consumer on that queue, registered as a worker."""
-        return Consumer(run(self._inner.consumer(queue, hostname, port)))
+        return Consumer(run(self._inner.consumer(queue, hostname, port, payload_type=payload_type)))
+
+    @overload
+    def consume_iter(
+        self,
+        queue: str,
+        poll_interval_ms: int | None = None,
+        *,
+        batch_size: int | None = None,
+        vt: float | None = None,
+        payload_type: None = None,
+    ) -> ConsumerIterator: ...
+
+    @overload
+    def consume_iter(
+        self,
+        queue: str,
+        poll_interval_ms: int | None = None,
+        *,
+        batch_size: int | None = None,
+        vt: float | None = None,
+        payload_type: type[Payload],
+    ) -> ConsumerIterator[Payload]: ...
 
     def consume_iter(
         self,
@@ -879,12 +923,15 @@ class Store(Facade[pgqrs.Store]):
         *,
         batch_size: int | None = None,
         vt: float | None = None,
+        payload_type: type[Any] | None = None,
     ) -> ConsumerIterator:
         """consume_iter() of this store. poll_interval_ms is taken for the sake of programs
         of the original: who waits is woken when a message is there, and the time between
         polls, where that is not possible, finds itself."""
         return ConsumerIterator(
-            self._inner.consume_iter(queue, poll_interval_ms, batch_size=batch_size, vt=vt)
+            self._inner.consume_iter(
+                queue, poll_interval_ms, batch_size=batch_size, vt=vt, payload_type=payload_type
+            )
         )
 
     def queue(self, name: str) -> QueueInfo:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable, Sequence
-from typing import Any, overload
+from typing import Any, cast, overload
 
 import pgqrs
 from pgqrs import (
     Config,
     ProducedId,
 )
+from pgqrs._payload_type import Payload
 
 from ._classes import (
     Admin,
@@ -130,6 +131,7 @@ def consume(
     retry: Retry | None = None,
     shutdown_timeout: float = 30,
     handle_signals: bool = False,
+    payload_type: type[Any] | None = None,
 ) -> None:
     """Calls `handler(msg)`, or `handler(msg, consumer)`, for each message, until Ctrl-C, the
     store is closed or, with until_empty, the queue is empty.
@@ -145,7 +147,11 @@ def consume(
     runs its message is kept, unless auto_extend is False. When consume() ends, running
     handlers have shutdown_timeout seconds to end, and all that was done is committed;
     then those that still run are cancelled. With handle_signals SIGINT and SIGTERM end it
-    normally, and a second one ends it at once."""
+    normally, and a second one ends it at once.
+
+    With payload_type, a dataclass, a msgspec struct, a pydantic model or a type made
+    of those, the payload of a message is one. A message whose payload does not fit has
+    failed, without a call of the handler."""
     run(
         pgqrs.consume(
             inner(store),
@@ -159,6 +165,7 @@ def consume(
             retry=retry_of(retry),
             shutdown_timeout=shutdown_timeout,
             handle_signals=False,
+            payload_type=payload_type,
         ),
         handle_signals=handle_signals,
     )
@@ -177,6 +184,7 @@ def consume_batch(
     retry: Retry | None = None,
     shutdown_timeout: float = 30,
     handle_signals: bool = False,
+    payload_type: type[Any] | None = None,
 ) -> None:
     """Like consume(), with a handler that is called with a list of messages: with as
     many as are there, at least one and at most batch_size. It does not wait for a batch
@@ -198,25 +206,80 @@ def consume_batch(
             retry=retry_of(retry),
             shutdown_timeout=shutdown_timeout,
             handle_signals=False,
+            payload_type=payload_type,
         ),
         handle_signals=handle_signals,
     )
 
 
+@overload
 def consume_iter(
-    store: Store, queue: str, *, batch_size: int | None = None, vt: float | None = None
+    store: Store,
+    queue: str,
+    *,
+    batch_size: int | None = None,
+    vt: float | None = None,
+    payload_type: None = None,
+) -> ConsumerIterator: ...
+
+
+@overload
+def consume_iter(
+    store: Store,
+    queue: str,
+    *,
+    batch_size: int | None = None,
+    vt: float | None = None,
+    payload_type: type[Payload],
+) -> ConsumerIterator[Payload]: ...
+
+
+def consume_iter(
+    store: Store,
+    queue: str,
+    *,
+    batch_size: int | None = None,
+    vt: float | None = None,
+    payload_type: type[Any] | None = None,
 ) -> ConsumerIterator:
     """The messages of a queue, one at a time, for `for`; never ends by itself.
 
     What is fetched and not yet yielded is kept; what was yielded is not: vt is
-    the time to work. What was not yielded is given back when the loop is left."""
-    return ConsumerIterator(pgqrs.consume_iter(inner(store), queue, batch_size=batch_size, vt=vt))
+    the time to work. What was not yielded is given back when the loop is left.
+
+    With payload_type, a dataclass, a msgspec struct, a pydantic model or a type made
+    of those, the payload of a message is one, and SerializationError when it does not fit."""
+    return ConsumerIterator(
+        pgqrs.consume_iter(
+            inner(store), queue, batch_size=batch_size, vt=vt, payload_type=payload_type
+        )
+    )
 
 
-def consumer(source: Admin | Store, queue: str, hostname: str, port: int) -> Consumer:
+@overload
+def consumer(
+    source: Admin | Store, queue: str, hostname: str, port: int, *, payload_type: None = None
+) -> Consumer: ...
+
+
+@overload
+def consumer(
+    source: Admin | Store, queue: str, hostname: str, port: int, *, payload_type: type[Payload]
+) -> Consumer[Payload]: ...
+
+
+def consumer(
+    source: Admin | Store,
+    queue: str,
+    hostname: str,
+    port: int,
+    *,
+    payload_type: type[Any] | None = None,
+) -> Consumer:
     """A Consumer on that queue. It registers its worker, under that host name and
-    port, on first use."""
-    return Consumer(pgqrs.consumer(inner(source), queue, hostname, port))
+    port, on first use. With payload_type the payloads of what it dequeues are of that
+    type, as consume_iter() has them."""
+    return Consumer(pgqrs.consumer(inner(source), queue, hostname, port, payload_type=payload_type))
 
 
 def delete(consumer: Consumer, message: Message | int) -> bool:
@@ -284,6 +347,9 @@ def produce(
     made on first use. Calls that are in flight together are stored together, each
     with its own id or its own error.
 
+    The payload is what JSON can hold: dict, list, str, int, float, bool, None; or a
+    dataclass, a msgspec struct or a pydantic model, which is stored as its fields.
+
     With dedup_key, 1 to 255 characters, it is not stored when another message of the
     queue has that key: the id of that one comes back, and its `deduplicated` is True.
     A key is taken as long as its message lives (until it is archived, deleted or
@@ -347,18 +413,20 @@ def produce_batch(
     order. An error names the index of the bad payload. With dedup_keys, one for each
     payload or None where it has none, those whose key is taken are left out, and with
     tx it is done in the caller's transaction, as produce() does."""
-    answer: Any = run(
-        pgqrs.produce_batch(
-            inner(store),
-            queue,
-            payloads,
-            delay_seconds=delay_seconds,
-            dedup_keys=dedup_keys,
-            dedup_seconds=dedup_seconds,
-            tx=tx,
-        )
+    return cast(
+        "builtins.list[int] | builtins.list[ProducedId]",
+        run(
+            pgqrs.produce_batch(
+                inner(store),
+                queue,
+                payloads,
+                delay_seconds=delay_seconds,
+                dedup_keys=dedup_keys,
+                dedup_seconds=dedup_seconds,
+                tx=tx,
+            )
+        ),
     )
-    return answer
 
 
 def producer(source: Admin | Store, queue: str, hostname: str, port: int) -> Producer:
@@ -378,7 +446,9 @@ def dequeue() -> DequeueBuilder: ...
 
 
 @overload
-def dequeue(consumer: Consumer, batch_size: int | None = None) -> list[Message]: ...
+def dequeue(
+    consumer: Consumer[Payload], batch_size: int | None = None
+) -> list[Message[Payload]]: ...
 
 
 def dequeue(

@@ -6,6 +6,7 @@ import inspect
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import pytest
 
@@ -112,6 +113,29 @@ def test_handlers_run_in_the_thread_that_called(any_dsn):
         assert seen == [("by id", True), (1, True), (2, True)]
         assert store.get_messages().count("results") == 2
         assert store.get_archive().count("tasks") == 3
+
+
+@dataclass
+class Order:
+    number: int
+
+
+def test_payloads_have_types(memory_dsn):
+    taken = []
+
+    def handler(message: sync.Message[Order]) -> None:
+        taken.append(message.payload)
+
+    with sync.connect(memory_dsn) as store:
+        sync.produce_batch(store, "tasks", [Order(1), Order(2), Order(3)])
+        for message in sync.consume_iter(store, "tasks", payload_type=Order):
+            taken.append(message.payload)
+            message.archive()
+            break
+        consumer = store.consumer("tasks", payload_type=Order)
+        taken.append(consumer.dequeue(1)[0].payload)
+        sync.consume(store, "tasks", handler, payload_type=Order, until_empty=True)
+    assert taken == [Order(1), Order(2), Order(3)]
 
 
 def test_several_handlers_run_in_threads_of_their_own(memory_dsn):

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pgqrs.sync
 from pgqrs.sync import Consumer, Message, RetryPolicy
+
+
+@dataclass
+class Order:
+    number: int
 
 
 def handler(msg: Message, consumer: Consumer) -> bool | None:
@@ -25,6 +32,10 @@ def main() -> None:
             assert held
         with store.consume_iter("q") as messages:
             first: Message = next(messages)
+        for order in pgqrs.sync.consume_iter(store, "orders", payload_type=Order):
+            number = order.payload.number
+        orders: list[Message[Order]] = store.consumer("orders", payload_type=Order).dequeue()
+        number += orders[0].payload.number
         admin: pgqrs.sync.Admin = pgqrs.sync.admin(store)
         depth: int = admin.queue_metrics("q").depth
         leased: list[Message] = store.consumer("q").dequeue(depth)
