@@ -15,7 +15,7 @@ GO_SOURCES := $(shell find core capi -type f ! -name '*_test.go' ! -path '*/test
 PACKAGING := pyproject.toml setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help audit demo build lint fmt check test test-race fuzz soak stress model bench wheel sdist deps clean
+.PHONY: help audit demo build lint fmt check test test-race fuzz soak stress model sync bench wheel sdist deps clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -44,6 +44,10 @@ lint: $(VENV)/.built $(VENV)/.tools ## look for mistakes without running anythin
 
 check: lint ## the quick checks, before each commit
 	$(BIN)/python scripts/check.py
+	$(BIN)/python scripts/make_sync.py --check
+
+sync: $(VENV)/.built $(VENV)/.tools ## write the blocking API after the asynchronous one
+	$(BIN)/python scripts/make_sync.py
 
 test: $(VENV)/.built $(VENV)/.tools ## set up and run all tests, on every PostgreSQL there is
 	@$(BIN)/python scripts/test.py

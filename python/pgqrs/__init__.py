@@ -21,7 +21,9 @@ What is public is named here, and documented where it is made:
     _config     Config                   _codec     payloads to JSON and back
     _errors     the errors               _types     checks of arguments
     _dedup      ProducedId               _keyed     what is stored with dedup keys
-    _native     the C library            _interpreter  what Python it needs
+    _threads    where what blocks is run _native    the C library
+    _payload_type  typed payloads
+    _interpreter  what Python it needs   sync       the same for code that blocks
 
 Importing pgqrs does not load the C library: the first connect() does. So a
 process may import it, fork, and connect in its children.

@@ -17,6 +17,7 @@ from ._errors import ValidationError
 from ._failure import Retry
 from ._iterate import ConsumerIterator, iterate
 from ._native import StreamOptions
+from ._payload_type import Payload
 from ._producer import Producer
 from ._store import Store, open_store
 
@@ -118,10 +119,30 @@ def producer(source: Admin | Store, queue: str, hostname: str, port: int) -> Pro
     return Producer(source, queue, hostname, port)
 
 
-def consumer(source: Admin | Store, queue: str, hostname: str, port: int) -> Consumer:
+@overload
+def consumer(
+    source: Admin | Store, queue: str, hostname: str, port: int, *, payload_type: None = None
+) -> Consumer: ...
+
+
+@overload
+def consumer(
+    source: Admin | Store, queue: str, hostname: str, port: int, *, payload_type: type[Payload]
+) -> Consumer[Payload]: ...
+
+
+def consumer(
+    source: Admin | Store,
+    queue: str,
+    hostname: str,
+    port: int,
+    *,
+    payload_type: type[Any] | None = None,
+) -> Consumer:
     """A Consumer on that queue. It registers its worker, under that host name and
-    port, on first use."""
-    return Consumer(source, queue, hostname, port)
+    port, on first use. With payload_type the payloads of what it dequeues are of that
+    type, as consume_iter() has them."""
+    return Consumer(source, queue, hostname, port, payload_type=payload_type)
 
 
 @overload
@@ -163,6 +184,9 @@ async def produce(
     """Stores one message and returns its id; it is committed then. The queue is
     made on first use. Calls that are in flight together are stored together, each
     with its own id or its own error.
+
+    The payload is what JSON can hold: dict, list, str, int, float, bool, None; or a
+    dataclass, a msgspec struct or a pydantic model, which is stored as its fields.
 
     With dedup_key, 1 to 255 characters, it is not stored when another message of the
     queue has that key: the id of that one comes back, and its `deduplicated` is True.
@@ -258,6 +282,7 @@ async def consume(
     retry: Retry | None = None,
     shutdown_timeout: float = 30,
     handle_signals: bool = False,
+    payload_type: type[Any] | None = None,
 ) -> None:
     """Calls `handler(msg)`, or `handler(msg, consumer)`, for each message, until it
     is cancelled, the store is closed or, with until_empty, the queue is empty.
@@ -274,6 +299,10 @@ async def consume(
     shutdown_timeout seconds to end, and all that was done is committed; then
     those that still run are cancelled. With handle_signals SIGINT and SIGTERM end
     it normally, and a second one ends it at once.
+
+    With payload_type, a dataclass, a msgspec struct, a pydantic model or a type made
+    of those, the payload of a message is one. A message whose payload does not fit has
+    failed, without a call of the handler.
     """
     await _run(
         Run,
@@ -288,6 +317,7 @@ async def consume(
         retry=retry,
         shutdown_timeout=shutdown_timeout,
         handle_signals=handle_signals,
+        payload_type=payload_type,
     )
 
 
@@ -304,6 +334,7 @@ async def consume_batch(
     retry: Retry | None = None,
     shutdown_timeout: float = 30,
     handle_signals: bool = False,
+    payload_type: type[Any] | None = None,
 ) -> None:
     """Like consume(), with a handler that is called with a list of messages: with as
     many as are there, at least one and at most batch_size. It does not wait for a batch
@@ -326,6 +357,7 @@ async def consume_batch(
         retry=retry,
         shutdown_timeout=shutdown_timeout,
         handle_signals=handle_signals,
+        payload_type=payload_type,
     )
 
 
@@ -343,6 +375,7 @@ async def _run(
     retry: Retry | None,
     shutdown_timeout: float,
     handle_signals: bool,
+    payload_type: type[Any] | None,
 ) -> None:
     """What consume() and consume_batch() have in common."""
     options = StreamOptions(
@@ -360,19 +393,50 @@ async def _run(
         retry=retry,
         shutdown_timeout=_types.seconds(shutdown_timeout, "shutdown_timeout", 0, 7 * _types.DAY),
         handle_signals=_types.boolean(handle_signals, "handle_signals"),
+        consumer=Consumer(store, queue, payload_type=payload_type),
     )
     await run.run()
 
 
+@overload
 def consume_iter(
-    store: Store, queue: str, *, batch_size: int | None = None, vt: float | None = None
+    store: Store,
+    queue: str,
+    *,
+    batch_size: int | None = None,
+    vt: float | None = None,
+    payload_type: None = None,
+) -> ConsumerIterator: ...
+
+
+@overload
+def consume_iter(
+    store: Store,
+    queue: str,
+    *,
+    batch_size: int | None = None,
+    vt: float | None = None,
+    payload_type: type[Payload],
+) -> ConsumerIterator[Payload]: ...
+
+
+def consume_iter(
+    store: Store,
+    queue: str,
+    *,
+    batch_size: int | None = None,
+    vt: float | None = None,
+    payload_type: type[Any] | None = None,
 ) -> ConsumerIterator:
     """The messages of a queue, one at a time, for `async for`; never ends by itself.
 
     What is fetched and not yet yielded is kept; what was yielded is not: vt is
     the time to work. What was not yielded is given back when the loop is left.
+
+    With payload_type, a dataclass, a msgspec struct, a pydantic model or a type made
+    of those, the payload of a message is one, and SerializationError when it does not fit.
     """
-    return iterate(_check_store(store), queue, batch_size, vt)
+    return iterate(_check_store(store), queue, batch_size, vt, payload_type)
 
 
 def _check_store(store: Store) -> Store:

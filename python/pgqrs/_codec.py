@@ -16,11 +16,12 @@ from typing import Any
 import msgspec
 
 from ._errors import SerializationError, ValidationError
+from ._payload_type import plain
 
 TURN = 1000
 """How many payloads of a batch are encoded without giving other tasks a turn."""
 
-_exact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_exact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
 _read = msgspec.json.Decoder().decode
 
 

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from ._consumer import Consumer
+from ._errors import SerializationError
 from ._failure import FailureSettler, Retry
 from ._handler import Caller
 from ._link import wake
@@ -170,6 +171,8 @@ class Run:
                 if not await wait():
                     return
                 continue
+            if consumer._typed and not self._fits(message):
+                continue
             try:
                 result = await call(message)
             except asyncio.CancelledError:
@@ -194,6 +197,16 @@ class Run:
                 for settler in (archive, failures):
                     if settler.crowded:
                         await settler.idle()
+
+    def _fits(self, message: Message) -> bool:
+        """Whether its payload is of the type that the handler wants; else it has failed."""
+        try:
+            message.payload  # noqa: B018
+        except SerializationError as error:
+            logger.error("%r of queue %r goes to no handler: %s", message, self._queue, error)
+            self._fail(message, error)
+            return False
+        return True
 
     def _not_done(self, message: Message, result: object) -> None:
         if result is not False:

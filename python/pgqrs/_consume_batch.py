@@ -65,7 +65,8 @@ class BatchRun(Run):
             message = self._stream.take(self._consumer)
             if message is None:
                 break
-            batch.append(message)
+            if not self._consumer._typed or self._fits(message):
+                batch.append(message)
         return batch
 
     def _settle(self, batch: list[Message], result: object) -> None:

@@ -7,11 +7,12 @@ from array import array
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from . import _transaction, _types
 from ._message import Lease, Message
 from ._native import Deliveries, NativeBatch, NativeStore, status
+from ._payload_type import Payload, reader
 from ._stream import DELIVER_BY_NS, DELIVERED, VT_US
 from ._worker import Worker
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ._store import Store
 
 
-class Consumer(Worker):
+class Consumer(Worker, Generic[Payload]):
     """Takes messages from one queue and settles them by id. Made by
     pgqrs.consumer() or Store.consumer().
 
@@ -30,6 +31,19 @@ class Consumer(Worker):
 
     _role = status.CONSUMER
 
+    def __init__(
+        self,
+        source: Admin | Store,
+        queue: str,
+        hostname: str | None = None,
+        port: int = 0,
+        *,
+        payload_type: type[Payload] | None = None,
+    ) -> None:
+        super().__init__(source, queue, hostname, port)
+        self._read_payload = reader(payload_type)
+        self._typed = payload_type is not None
+
     @classmethod
     def new_consumer(
         cls, source: Admin | Store, queue: str, hostname: str | None = None, port: int = 0
@@ -37,7 +51,7 @@ class Consumer(Worker):
         """Another name of pgqrs.consumer()."""
         return cls(source, queue, hostname, port)
 
-    async def dequeue(self, batch_size: int | None = None) -> list[Message]:
+    async def dequeue(self, batch_size: int | None = None) -> list[Message[Payload]]:
         """Leases up to batch_size ready messages (None: Config.default_max_batch_size;
         0: none) for the store's default time, in delivery order. Does not wait: an empty
         list means that none was ready."""
@@ -45,11 +59,11 @@ class Consumer(Worker):
             return []
         return await self._dequeue(_types.batch_size(batch_size), 0)
 
-    async def dequeue_batch(self, batch_size: int | None = None) -> list[Message]:
+    async def dequeue_batch(self, batch_size: int | None = None) -> list[Message[Payload]]:
         """Another name of dequeue()."""
         return await self.dequeue(batch_size)
 
-    async def dequeue_many_with_delay(self, limit: int, vt: float) -> list[Message]:
+    async def dequeue_many_with_delay(self, limit: int, vt: float) -> list[Message[Payload]]:
         """Like dequeue(), for vt seconds."""
         return await self._dequeue(
             _types.integer(limit, "limit", 1, _types.MAX_BATCH_SIZE), _types.vt_us(vt)
@@ -64,7 +78,7 @@ class Consumer(Worker):
         store = await self._source._connected()
         await DequeueBuilder().worker(self).batch(batch_size).handle_batch(handler).poll(store)
 
-    async def _dequeue(self, limit: int, vt_us: int) -> list[Message]:
+    async def _dequeue(self, limit: int, vt_us: int) -> list[Message[Payload]]:
         link = await self._registered()
         while True:
             batch: NativeBatch | None = await link.call(
@@ -80,7 +94,7 @@ class Consumer(Worker):
             finally:
                 batch.free()
 
-    def _open(self, batch: NativeBatch) -> list[Message]:
+    def _open(self, batch: NativeBatch) -> list[Message[Payload]]:
         assert self._link is not None
         batch.control[DELIVERED] = batch.count
         lease = Lease(

@@ -12,6 +12,7 @@ from ._consumer import Consumer
 from ._errors import ValidationError
 from ._message import Message
 from ._native import StreamOptions
+from ._payload_type import Payload
 from ._store import Store
 
 
@@ -138,8 +139,8 @@ def dequeue() -> DequeueBuilder: ...
 
 @overload
 def dequeue(
-    consumer: Consumer, batch_size: int | None = None
-) -> Coroutine[Any, Any, list[Message]]: ...
+    consumer: Consumer[Payload], batch_size: int | None = None
+) -> Coroutine[Any, Any, list[Message[Payload]]]: ...
 
 
 def dequeue(

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 from ._consumer import Consumer
 from ._errors import ValidationError
+from ._threads import caller, start_in_thread
 
 
 class Caller:
     """Makes one kind of call of a coroutine function or a plain function, with
     one argument or two. Plain functions run in threads of its own, as many as
-    handlers may run at once."""
+    handlers may run at once; under pgqrs.sync, where that is one, in the thread that
+    called."""
 
     def __init__(self, handler: Any, consumer: Consumer, concurrency: int) -> None:
         if not callable(handler):
             raise ValidationError(f"the handler must be callable, not {type(handler).__name__}")
+        self._executor: Executor | None = None
         self._pool: ThreadPoolExecutor | None = None
         if takes_consumer(handler):
             handler = functools.partial(_with_consumer, handler, consumer)
@@ -29,13 +30,14 @@ class Caller:
         """Awaits the handler for one message, or a list of them; what it returns or raises."""
         if not is_coroutine_function(handler):
             self._handler = handler
-            self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="pgqrs-handler")
+            self._executor = caller.get() if concurrency == 1 else None
+            if self._executor is None:
+                self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="pgqrs-handler")
+                self._executor = self._pool
             self.call = self._in_thread
 
     async def _in_thread(self, message: Any) -> object:
-        run = contextvars.copy_context().run
-        loop = asyncio.get_running_loop()
-        result = await loop.run_in_executor(self._pool, run, _guarded, self._handler, message)
+        result = await start_in_thread(self._executor, _guarded, self._handler, message)
         # A plain function may return a coroutine: `lambda msg: send(msg, retries=3)`.
         return await result if inspect.isawaitable(result) else result
 

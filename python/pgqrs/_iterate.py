@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from . import _types
 from ._consumer import Consumer
 from ._message import Message
 from ._native import StreamOptions
+from ._payload_type import Payload
 from ._stream import Stream
 
 if TYPE_CHECKING:
     from ._store import Store
 
 
-class ConsumerIterator(AsyncIterator[Message]):
+class ConsumerIterator(AsyncIterator[Message[Payload]], Generic[Payload]):
     """Yields the messages of a queue, one at a time, and never ends by itself.
 
     What it has fetched and not yielded is given back when the loop over it is
@@ -26,14 +27,14 @@ class ConsumerIterator(AsyncIterator[Message]):
     ends it normally.
     """
 
-    def __init__(self, stream: Stream, consumer: Consumer) -> None:
+    def __init__(self, stream: Stream, consumer: Consumer[Payload]) -> None:
         self._stream = stream
         self._consumer = consumer
 
-    def __aiter__(self) -> ConsumerIterator:
+    def __aiter__(self) -> ConsumerIterator[Payload]:
         return self
 
-    def __anext__(self) -> Coroutine[Any, Any, Message]:
+    def __anext__(self) -> Coroutine[Any, Any, Message[Payload]]:
         return _next(self)
 
     async def aclose(self) -> None:
@@ -55,7 +56,7 @@ class ConsumerIterator(AsyncIterator[Message]):
         """Removes a message that it yielded without a trace, likewise."""
         return await self._consumer.delete(message_id)
 
-    async def __aenter__(self) -> ConsumerIterator:
+    async def __aenter__(self) -> ConsumerIterator[Payload]:
         self._stream.open()
         return self
 
@@ -72,14 +73,20 @@ class ConsumerIterator(AsyncIterator[Message]):
         self._stream.close()
 
 
-def iterate(store: Store, queue: str, batch_size: int | None, vt: float | None) -> ConsumerIterator:
+def iterate(
+    store: Store,
+    queue: str,
+    batch_size: int | None,
+    vt: float | None,
+    payload_type: type[Payload] | None,
+) -> ConsumerIterator[Payload]:
     """The iterator of consume_iter()."""
     options = StreamOptions(batch_size=_types.batch_size(batch_size), vt_us=_types.vt_us(vt))
     stream = Stream(store._link, _types.queue_name(queue), options)
-    return ConsumerIterator(stream, Consumer(store, queue))
+    return ConsumerIterator(stream, Consumer(store, queue, payload_type=payload_type))
 
 
-async def _next(iterator: ConsumerIterator) -> Message:
+async def _next(iterator: ConsumerIterator[Payload]) -> Message[Payload]:
     try:
         stream = iterator._stream
         stream.check_loop()

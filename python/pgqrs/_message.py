@@ -5,14 +5,14 @@ from __future__ import annotations
 import traceback
 from array import array
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from . import _transaction, _types
-from ._codec import decode
 from ._errors import ValidationError
 from ._link import Link
 from ._moment import moment
 from ._native import Deliveries, Header
+from ._payload_type import Payload
 
 if TYPE_CHECKING:
     from ._consumer import Consumer
@@ -38,8 +38,9 @@ class Lease:
         self.worker_id = worker_id
 
 
-class Message:
-    """One delivery of one message, made by pgqrs alone.
+class Message(Generic[Payload]):
+    """One delivery of one message, made by pgqrs alone. Message[Order] is one whose
+    payload is an Order: see payload_type of consume().
 
     archive(), delete(), extend_vt() and release() are about this delivery: each
     answers False once its lease is no longer ours, because it ended and the
@@ -67,7 +68,7 @@ class Message:
     transaction commits."""
 
     def __init__(
-        self, consumer: Consumer, lease: Lease, header: Header, text: bytes, vt_us: int
+        self, consumer: Consumer[Payload], lease: Lease, header: Header, text: bytes, vt_us: int
     ) -> None:
         self.id = header[0]
         self.settled = False
@@ -80,11 +81,13 @@ class Message:
         self._payload = _UNREAD
 
     @property
-    def payload(self) -> Any:
-        """What was produced; decoded on first read, the same object afterwards."""
+    def payload(self) -> Payload:
+        """What was produced; decoded on first read, the same object afterwards.
+        SerializationError: it does not fit the payload_type."""
         if self._payload is _UNREAD:
-            self._payload = decode(self._text)
-        return self._payload
+            self._payload = self._consumer._read_payload(self._text)
+        payload: Payload = self._payload
+        return payload
 
     @property
     def queue_id(self) -> int:
@@ -122,7 +125,7 @@ class Message:
         return self._lease.worker_id or None
 
     @property
-    def consumer(self) -> Consumer:
+    def consumer(self) -> Consumer[Payload]:
         """A Consumer that may settle this message by its id."""
         return self._consumer
 

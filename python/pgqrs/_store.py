@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 from . import _types
 from ._archive import Archive
@@ -21,6 +21,7 @@ from ._iterate import ConsumerIterator, iterate
 from ._link import Link, open_link
 from ._messages import Messages
 from ._native import LibraryError, library, status
+from ._payload_type import Payload
 from ._producer import Producer
 from ._queue_info import QueueInfo
 from ._queues import Queues
@@ -58,11 +59,55 @@ class Store(Asking):
         await producer._registered()
         return producer
 
-    async def consumer(self, queue: str, hostname: str | None = None, port: int = 0) -> Consumer:
+    @overload
+    async def consumer(
+        self, queue: str, hostname: str | None = None, port: int = 0, *, payload_type: None = None
+    ) -> Consumer: ...
+
+    @overload
+    async def consumer(
+        self,
+        queue: str,
+        hostname: str | None = None,
+        port: int = 0,
+        *,
+        payload_type: type[Payload],
+    ) -> Consumer[Payload]: ...
+
+    async def consumer(
+        self,
+        queue: str,
+        hostname: str | None = None,
+        port: int = 0,
+        *,
+        payload_type: type[Any] | None = None,
+    ) -> Consumer:
         """A Consumer on that queue, registered as a worker."""
-        consumer = Consumer(self, queue, hostname, port)
+        consumer = Consumer(self, queue, hostname, port, payload_type=payload_type)
         await consumer._registered()
         return consumer
+
+    @overload
+    def consume_iter(
+        self,
+        queue: str,
+        poll_interval_ms: int | None = None,
+        *,
+        batch_size: int | None = None,
+        vt: float | None = None,
+        payload_type: None = None,
+    ) -> ConsumerIterator: ...
+
+    @overload
+    def consume_iter(
+        self,
+        queue: str,
+        poll_interval_ms: int | None = None,
+        *,
+        batch_size: int | None = None,
+        vt: float | None = None,
+        payload_type: type[Payload],
+    ) -> ConsumerIterator[Payload]: ...
 
     def consume_iter(
         self,
@@ -71,12 +116,13 @@ class Store(Asking):
         *,
         batch_size: int | None = None,
         vt: float | None = None,
+        payload_type: type[Any] | None = None,
     ) -> ConsumerIterator:
         """consume_iter() of this store. poll_interval_ms is taken for the sake of programs
         of the original: who waits is woken when a message is there, and the time between
         polls, where that is not possible, finds itself."""
         _types.poll_interval(poll_interval_ms)
-        return iterate(self, queue, batch_size, vt)
+        return iterate(self, queue, batch_size, vt, payload_type)
 
     async def queue(self, name: str) -> QueueInfo:
         """Makes a queue; QueueAlreadyExistsError when the name is taken."""

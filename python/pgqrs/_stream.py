@@ -17,6 +17,7 @@ from ._errors import PgqrsError
 from ._link import Link, wake
 from ._message import Lease, Message
 from ._native import Header, NativeBatch, StreamOptions, status
+from ._payload_type import Payload
 
 if TYPE_CHECKING:
     from ._consumer import Consumer
@@ -77,7 +78,7 @@ class Stream:
 
     # ---- taking ----
 
-    def take(self, consumer: Consumer) -> Message | None:
+    def take(self, consumer: Consumer[Payload]) -> Message[Payload] | None:
         """The next message, or None when there is none in hand: then wait()."""
         while (batch := self._batch) is not None and not self._closed:
             control = batch.control

@@ -21,7 +21,8 @@ async def run(code: str, names: dict[str, Any]) -> dict[str, Any]:
     """Executes a snippet with these free names, top-level await allowed, and
     returns the names afterwards."""
     names = {"__name__": "__main__", **names}
-    compiled = compile(code, "snippet", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+    compiled = compile(code, "snippet", "exec", flags=flags, dont_inherit=True)
     assert inspect.CO_COROUTINE & compiled.co_flags, "it awaits nothing"
     await eval(compiled, names)
     return names

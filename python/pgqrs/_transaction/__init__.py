@@ -5,7 +5,6 @@
     _protocol    what a driver's connection must be able to do
     _kinds       which of the modules below an object is for
     _asyncpg, _psycopg, _sqlalchemy, _django   one driver each
-    _threads     how connections that block are used
 
 No driver is imported before the program has passed a connection of it. Nothing
 here ends the caller's transaction, sets a savepoint or changes a setting of the

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from .._errors import ValidationError
 from ._call import Call, Style
@@ -10,6 +10,8 @@ from ._call import Call, Style
 
 class AsyncpgTransaction:
     """A transaction on an asyncpg connection."""
+
+    blocks: ClassVar[bool] = False
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection

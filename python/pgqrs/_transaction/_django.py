@@ -8,15 +8,17 @@ out of django.db.connections in its thread is what it is in any other.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from .._errors import ValidationError
+from .._threads import caller, in_thread
 from ._call import Call, Style
-from ._threads import in_thread
 
 
 class DjangoTransaction:
     """The transaction (atomic block) of a Django connection."""
+
+    blocks: ClassVar[bool] = True
 
     def __init__(self, connection: Any, is_proxy: bool) -> None:
         self._connection = connection
@@ -30,15 +32,15 @@ class DjangoTransaction:
         return text
 
     async def _call(self, function: Any, *arguments: object) -> Any:
-        if not self._is_proxy:
-            # Its own thread may be the one that waits for us.
+        if not self._is_proxy or caller.get() is not None:
+            # Its own thread may be the one that waits for us, and runs this.
             return await in_thread(self._shared, function, *arguments)
         from asgiref.sync import sync_to_async
 
         return await sync_to_async(function, thread_sensitive=True)(*arguments)
 
     def _shared(self, function: Any, *arguments: object) -> Any:
-        """In a thread that is not the connection's, which waits meanwhile."""
+        """In a thread that may not be the connection's, which waits meanwhile."""
         self._connection.inc_thread_sharing()
         try:
             return function(*arguments)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from ._call import Call
 
 
 class Transaction(Protocol):
     """A transaction of the caller, on whatever connection."""
+
+    blocks: ClassVar[bool]
+    """Whether the connection blocks; else it belongs to an event loop."""
 
     async def check(self) -> None:
         """Raises ValidationError when it cannot be one: there is no transaction on

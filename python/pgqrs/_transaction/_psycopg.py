@@ -6,11 +6,11 @@ and other adapters than we can read.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from .._errors import ValidationError
+from .._threads import in_thread
 from ._call import Call, Style
-from ._threads import in_thread
 
 
 def _check(connection: Any) -> None:
@@ -39,6 +39,8 @@ def _plain(cursor: Any) -> Any:
 class PsycopgTransaction:
     """A transaction on a psycopg Connection, which blocks."""
 
+    blocks: ClassVar[bool] = True
+
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
@@ -60,6 +62,8 @@ class PsycopgTransaction:
 
 class AsyncPsycopgTransaction:
     """A transaction on a psycopg AsyncConnection."""
+
+    blocks: ClassVar[bool] = False
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection

@@ -7,11 +7,11 @@ take colons for parameters, and the ORM has nothing to add.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from .._errors import ValidationError
+from .._threads import in_thread
 from ._call import Call, Style
-from ._threads import in_thread
 
 STYLES = {
     "numeric_dollar": Style.NUMERIC,
@@ -56,6 +56,8 @@ _FUNCTIONS = {False: (_check, _run), True: (_of_session(_check), _of_session(_ru
 class SqlalchemyTransaction:
     """The transaction of a Session or a Connection, which block."""
 
+    blocks: ClassVar[bool] = True
+
     def __init__(self, owner: Any, is_session: bool) -> None:
         self._owner = owner
         self._check, self._run = _FUNCTIONS[is_session]
@@ -69,6 +71,8 @@ class SqlalchemyTransaction:
 
 class AsyncSqlalchemyTransaction:
     """The transaction of an AsyncSession or an AsyncConnection."""
+
+    blocks: ClassVar[bool] = False
 
     def __init__(self, owner: Any, is_session: bool) -> None:
         self._owner = owner

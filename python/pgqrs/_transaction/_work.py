@@ -11,6 +11,7 @@ from .._dedup import Claims
 from .._errors import PgqrsError, QueueNotFoundError, ValidationError
 from .._link import Link
 from .._native import Deliveries
+from .._threads import caller, in_thread
 from . import _call
 from ._call import Call
 from ._kinds import adopt
@@ -34,7 +35,7 @@ async def produce(
 ) -> list[int]:
     """Stores payloads in the transaction, and returns their ids in order. With claims an
     id is negative where another message has the key: it is that one's."""
-    transaction = adopt(tx)
+    transaction = await _adopt(tx)
     await transaction.check()
     admitted = await link.call(link.native.admit, queue, texts, batch, delay_us, worker)
     ids: list[int] = []
@@ -58,7 +59,7 @@ async def settle(
     link: Link, tx: object, verb: str, queue_id: int, worker: int, deliveries: Deliveries
 ) -> list[bool]:
     """Archives or deletes deliveries in the transaction: one answer for each."""
-    transaction = adopt(tx)
+    transaction = await _adopt(tx)
     await transaction.check()
     detached = await link.call(link.native.detach, queue_id, worker, deliveries)
     pairs = [
@@ -83,6 +84,20 @@ async def settle(
 def _keys(claims: Claims, piece: slice) -> tuple[str, str]:
     keys = [key.decode() or None for key in claims.keys[piece]]
     return json.dumps(keys, ensure_ascii=False), str(claims.dedup_us)
+
+
+async def _adopt(tx: object) -> Transaction:
+    """adopt(), where pgqrs.sync was called from: in that thread, as a scoped session is
+    another one in each; and only what blocks, as that thread runs no event loop."""
+    if caller.get() is None:
+        return adopt(tx)
+    transaction = await in_thread(adopt, tx)
+    if not transaction.blocks:
+        raise ValidationError(
+            f"tx is a {type(tx).__module__}.{type(tx).__name__}, which needs asyncio: pgqrs.sync "
+            "takes a psycopg Connection, a SQLAlchemy Session or Connection, or a Django connection"
+        )
+    return transaction
 
 
 def _pieces(texts: Sequence[bytes]) -> Iterator[slice]:

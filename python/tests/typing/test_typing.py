@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import pgqrs
 
 HERE = Path(__file__).parent
@@ -21,8 +23,9 @@ def check(program: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_mypy_strict_passes_on_a_users_program():
-    answer = check("user_program.py")
+@pytest.mark.parametrize("program", ["user_program.py", "blocking_program.py"])
+def test_mypy_strict_passes_on_a_users_program(program):
+    answer = check(program)
     assert answer.returncode == 0, answer.stdout
 
 

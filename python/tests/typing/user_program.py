@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pgqrs
+
+
+@dataclass
+class Order:
+    number: int
+
+
+async def typed(msg: pgqrs.Message[Order]) -> None:
+    number: int = msg.payload.number
+    await msg.consumer.archive(number)
 
 
 async def handler(msg: pgqrs.Message) -> bool | None:
@@ -44,6 +55,12 @@ async def main() -> None:
         async with pgqrs.consume_iter(store, "q") as messages:
             first: pgqrs.Message = await messages.__anext__()
             await first.release(1)
+        await pgqrs.consume(store, "orders", typed, payload_type=Order)
+        async for order in pgqrs.consume_iter(store, "orders", payload_type=Order):
+            number = order.payload.number
+        orders: pgqrs.Consumer[Order] = await store.consumer("orders", payload_type=Order)
+        some: list[pgqrs.Message[Order]] = await pgqrs.dequeue(orders)
+        number = (await orders.dequeue(number))[0].payload.number + some[0].payload.number
     store = await pgqrs.connect_with(pgqrs.Config("memory://typing", max_connections=2))
     admin: pgqrs.Admin = pgqrs.admin(store)
     producer: pgqrs.Producer = pgqrs.producer(admin, "q", "host", 1)

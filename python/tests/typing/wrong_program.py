@@ -19,3 +19,5 @@ async def main(store: pgqrs.Store) -> None:
     pgqrs.consume_iter(store, "q", vt="5")  # mistake
     pgqrs.connect("memory://x", schemas="y")  # mistake
     print(pgqrs.nothing)  # mistake
+    consumer = await store.consumer("q", payload_type=int)
+    print((await consumer.dequeue())[0].payload.nothing)  # mistake

@@ -10,9 +10,9 @@ import threading
 import pytest
 
 import pgqrs
+from pgqrs._threads import in_thread
 from pgqrs._transaction import _call, adopt
 from pgqrs._transaction._call import Call, Style
-from pgqrs._transaction._threads import in_thread
 from pgqrs._transaction._work import PIECE_BYTES, PIECE_COUNT, _pieces
 
 
