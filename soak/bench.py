@@ -156,7 +156,7 @@ class Bench:
         if route in self.poolers:
             await asyncio.to_thread(self.poolers[route].stop)
             await asyncio.sleep(0.5)
-            self.poolers[route].start()
+            await asyncio.to_thread(self.poolers[route].start)
 
     @contextlib.asynccontextmanager
     async def settings(self, settings: dict[str, str]) -> AsyncIterator[None]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ import psycopg
 
 PROJECT = Path(__file__).resolve().parents[1]
 DATABASE = "soak"
+START_SECONDS = 20.0
+"""How long a PgBouncer may take to listen."""
 PATIENT = "".join(
     f" -c {name}=0"
     for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
@@ -121,7 +125,23 @@ class PgBouncer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Starts it."""
+        """Starts it, and waits until it listens. One that finds its port taken, since its
+        predecessor's connections are not gone yet, ends at once: it is started again."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self._listens():
+            if self._process is None or self._process.poll() is not None:
+                self._launch()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"PgBouncer does not listen on port {self.port}")
+            time.sleep(0.02)
+
+    def _listens(self) -> bool:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return self._process is not None
+        return False
+
+    def _launch(self) -> None:
         become = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
         command = [*(become if os.geteuid() == 0 else []), self.PROGRAM]
         with (self._folder / "log").open("ab") as log:
