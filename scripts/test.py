@@ -38,7 +38,7 @@ ACCEPTANCE = "python/tests/acceptance"
 ON_FURTHER_SERVERS = [
     *(
         f"--ignore=python/tests/{name}"
-        for name in ("packaging", "embedded", "unit", "typing", "soak", "cli")
+        for name in ("packaging", "embedded", "unit", "typing", "soak", "cli", "hosts", "sync")
     ),
     *("-k", "not memory and not debug and not uvloop"),
 ]
