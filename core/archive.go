@@ -231,15 +231,8 @@ func (s *Store) purgeDone(ctx context.Context, queueID int64, olderThan time.Dur
 const expireShare = 3
 
 // expire deletes what queues have kept long enough, and says whether there was anything.
-func (s *Store) expire() (any bool) {
-	for {
-		n, err := s.backend.ArchiveExpire(s.ctx, &backend.ArchiveExpireParams{})
-		if err != nil {
-			s.log.Debug("what has been kept for its retention was not deleted; the next time may succeed", "error", err)
-		}
-		if err != nil || n == 0 {
-			return any
-		}
-		any = true
-	}
+func (s *Store) expire() bool {
+	return s.untilNone("what has been kept for its retention was not deleted; the next time may succeed", func() (int64, error) {
+		return s.backend.ArchiveExpire(s.ctx, &backend.ArchiveExpireParams{})
+	})
 }

@@ -39,15 +39,9 @@ func (s *Store) SystemStats(ctx context.Context) (*backend.SystemStats, error) {
 const foldShare = 20
 
 // fold folds all there is, and says whether there was anything.
-func (s *Store) fold() (any bool) {
-	for {
+func (s *Store) fold() bool {
+	return s.untilNone("the counters were not folded; they are exact all the same", func() (int64, error) {
 		n, err := s.backend.MetricsFold(s.ctx, &backend.MetricsFoldParams{})
-		if err != nil {
-			s.log.Debug("the counters were not folded; they are exact all the same", "error", err)
-		}
-		if err != nil || n == 0 {
-			return any
-		}
-		any = true
-	}
+		return int64(n), err
+	})
 }

@@ -18,3 +18,18 @@ func (s *Store) tend(share time.Duration, do func() bool) {
 		pause = max(wait.delay(), share*time.Since(began))
 	}
 }
+
+// untilNone does pieces of upkeep until one has nothing to do, or fails, and says whether
+// there was anything. failed is what a failure means.
+func (s *Store) untilNone(failed string, piece func() (int64, error)) (any bool) {
+	for {
+		n, err := piece()
+		if err != nil {
+			s.log.Debug(failed, "error", err)
+		}
+		if err != nil || n == 0 {
+			return any
+		}
+		any = true
+	}
+}

@@ -61,7 +61,7 @@ class Run:
         self._keeps = options.keep_delivered
         self._caller = Caller(handler, self._consumer, concurrency)
         self._concurrency = concurrency
-        self._archive = Settler(link, link.native.archive, (), "archived")
+        self._archive = Settler(link, link.native.archive, "archived")
         self._failures = FailureSettler(link, retry)
         self._shutdown_timeout = shutdown_timeout
         self._handle_signals = handle_signals

@@ -28,7 +28,7 @@ class FailureSettler(Settler):
     piece = 256  # a request has at most 16 MiB, and an error some kB
 
     def __init__(self, link: Link, retry: Retry | None) -> None:
-        super().__init__(link, link.native.request, (), "given back")
+        super().__init__(link, link.native.request, "given back")
         if not (retry is None or isinstance(retry, RetryPolicy) or callable(retry)):
             raise ValidationError(
                 f"retry must be a RetryPolicy or a function, not {type(retry).__name__}"

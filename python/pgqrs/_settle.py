@@ -30,12 +30,9 @@ class Settler:
     piece = 2 * MAX_WAITING
     """How many messages go into one call at most."""
 
-    def __init__(
-        self, link: Link, operation: Callable[..., int], options: tuple[int, ...], done: str
-    ) -> None:
+    def __init__(self, link: Link, operation: Callable[..., int], done: str) -> None:
         self._link = link
         self._operation = operation
-        self._options = options
         self._done = done  # "archived" or "given back", for the log
         self._queue_id = 0
         self._leases = array("q")
@@ -92,7 +89,7 @@ class Settler:
 
     def _submit(self, deliveries: Deliveries) -> Any:
         """Link.submit() for these, which were added first of those that wait."""
-        return self._link.submit(self._operation, self._queue_id, 0, deliveries, *self._options)
+        return self._link.submit(self._operation, self._queue_id, 0, deliveries)
 
     def _drop(self, number: int) -> None:
         """The first so many do not wait any more."""
