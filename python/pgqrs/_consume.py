@@ -163,7 +163,7 @@ class Run:
 
     async def _work(self) -> None:
         take, wait, consumer = self._stream.take, self._stream.wait, self._consumer
-        call, archive, failures = self._caller.call, self._archive, self._failures
+        call, archive = self._caller.call, self._archive
         handled = 0
         while True:
             message = take(consumer)
@@ -193,10 +193,14 @@ class Run:
                     self._not_done(message, result)
             handled += 1
             if not handled % TURN:
-                await asyncio.sleep(0)
-                for settler in (archive, failures):
-                    if settler.crowded:
-                        await settler.idle()
+                await self._give_turn()
+
+    async def _give_turn(self) -> None:
+        """Lets other tasks run, and waits where too much is not settled yet."""
+        await asyncio.sleep(0)
+        for settler in (self._archive, self._failures):
+            if settler.crowded:
+                await settler.idle()
 
     def _fits(self, message: Message) -> bool:
         """Whether its payload is of the type that the handler wants; else it has failed."""

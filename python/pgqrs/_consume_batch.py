@@ -52,11 +52,7 @@ class BatchRun(Run):
                 self._fail_all(batch, error)
             else:
                 self._settle(batch, result)
-            # A turn for others: see Run._work().
-            await asyncio.sleep(0)
-            for settler in (self._archive, self._failures):
-                if settler.crowded:
-                    await settler.idle()
+            await self._give_turn()
 
     def _take(self) -> list[Message]:
         """What is in hand, up to a batch; it does not wait for more."""
