@@ -39,7 +39,8 @@ func TestUndeliveredMessagesAreKeptWhileTheReaderIsBusy(t *testing.T) {
 		if left := time.Until(m.VT); left < vt/2 || left > vt {
 			t.Errorf("%v of the vt are left", left)
 		}
-		if r := p.record(t, m.ID); !r.VT.Equal(m.VT) {
+		// An extension may have been under way when the message was taken.
+		if r := p.record(t, m.ID); r.VT.Before(m.VT) {
 			t.Errorf("the message says %v, the server %v", m.VT, r.VT)
 		}
 		closeStream(t, st)
