@@ -19,6 +19,10 @@ hidden byte lost_answer_is_found;        // an archive asked again knows what th
 hidden byte purge_leaves_nothing;        // what was live when a purge began is not when it has ended
 hidden byte told_is_durable;             // what was answered survives a crash of the server
 
+// Of the low watermark.
+hidden byte late_commit_is_found;        // what became ready below it is not passed over for longer than its interval
+hidden byte returned_is_seen;            // what a process has given back is ahead of its later walks
+
 // Of waking, and of the ring.
 hidden byte sleeper_is_woken;            // a message is never ready while one that was told sleeps and all others rest
 hidden byte completes_once;              // each operation that was accepted, and no other, completes once

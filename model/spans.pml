@@ -1,5 +1,5 @@
-// The spans: what pgqrs_dequeue, pgqrs_take (archive, delete, extend, release) and
-// pgqrs_purge do with the rows of pgqrs_spans when they run at the same time.
+// The spans: what pgqrs_dequeue, pgqrs_take (archive, delete, extend, release),
+// pgqrs_merge and pgqrs_purge do with the rows of pgqrs_spans when they run at the same time.
 //
 // A row is a set of messages that share a lease, a vt and a read_ct. READ COMMITTED
 // is modelled as PostgreSQL does it: a statement has a snapshot (which rows its
@@ -34,6 +34,10 @@
 //: keeper   MESSAGES=1 PRODUCES=0 DEQUEUES=2 SETTLES=2 TICKS=2 KEEPER_SHORTENS ! one_live_lease
 //: poison   MESSAGES=3 PRODUCES=0 DEQUEUES=3 SETTLES=1 TICKS=2 MAX_READ_CT=2 VERBS=3
 //: poison   MESSAGES=3 PRODUCES=0 DEQUEUES=3 SETTLES=1 TICKS=2 MAX_READ_CT=2 VERBS=3 DEAD_TOO_SOON ! dead_only_at_the_limit
+//: merge    MESSAGES=3 DEQUEUES=2 SETTLES=1 VERBS=3 MERGES=2
+//: merge    MESSAGES=3 DEQUEUES=2 SETTLES=1 VERBS=3 MERGES=2 MERGES_AS_SEEN ! no_message_is_lost
+//: merge    MESSAGES=3 DEQUEUES=2 SETTLES=1 VERBS=3 MERGES=2 MERGES_DELIVERED ! read_ct_has_no_gap
+//: merge    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=1 VERBS=3 MERGES=1 CRASHES=1
 //: purge    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=2 VERBS=3 PURGES=1
 //: purge    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=2 VERBS=3 PURGES=1 SETTLES_UNLOCKED ! ends_once
 //: purge    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=2 VERBS=3 PURGES=1 PURGE_LOOKS_ONCE ! purge_leaves_nothing
@@ -65,6 +69,9 @@
 #ifndef PRODUCES
 #define PRODUCES 1
 #endif
+#ifndef MERGES
+#define MERGES 0
+#endif
 #ifndef PURGES
 #define PURGES 0
 #endif
@@ -84,6 +91,10 @@
 #define ROWS (MESSAGES + 4)
 #define LEASES DEQUEUES
 #define LEASE_FOR 1
+
+#if defined(VALUES_OF_SNAPSHOT) || defined(MERGES_AS_SEEN)
+#define AS_SEEN
+#endif
 
 #define bit(i) (1 << (i))
 #define has(set, i) (((set) >> (i)) & 1)
@@ -112,7 +123,7 @@ byte leased[MESSAGES];
 byte delivered[LEASES + 1];
 
 byte drawn; // the last lease number
-byte dequeues, settles, purges, breaks; // done so far
+byte dequeues, settles, merges, purges, breaks; // done so far
 byte started; // sessions: they are alike, so they begin in their order
 
 // What has been so since a session's call began: ready messages (a dequeue), held
@@ -275,7 +286,7 @@ inline forget() {
 #if CRASHES
   my_epoch = 0;
 #endif
-#ifdef VALUES_OF_SNAPSHOT
+#ifdef AS_SEEN
   for (i : 0 .. ROWS - 1) { seen[i] = 0 }
   i = 0
 #endif
@@ -283,6 +294,7 @@ inline forget() {
 
 #include "spans_dequeue.inc"
 #include "spans_settle.inc"
+#include "spans_merge.inc"
 #include "spans_purge.inc"
 
 // The last message is produced in a transaction that reads the clock long before it
@@ -323,7 +335,7 @@ proctype session(byte me) {
 #if CRASHES
   byte my_epoch;
 #endif
-#ifdef VALUES_OF_SNAPSHOT
+#ifdef AS_SEEN
   byte seen[ROWS];
 #endif
 
@@ -333,6 +345,10 @@ end:
      dequeue()
   :: atomic { may_begin && settles < SETTLES && drawn > 0 -> settles++; begin(held); choose() }
      settle()
+#if MERGES
+  :: atomic { may_begin && merges < MERGES -> merges++; begin(nothing) }
+     merge_waiting()
+#endif
 #if PURGES
   :: atomic { may_begin && purges < PURGES -> purges++; begin(alive); watched[me] = live }
      purge()

@@ -246,8 +246,8 @@ func (b *Backend) MessageDelete(ctx context.Context, p *backend.MessageDeletePar
 // MessageRelease implements backend.MessageBackend.
 func (b *Backend) MessageRelease(ctx context.Context, p *backend.MessageReleaseParams) ([]backend.Outcome, error) {
 	if p.Undelivered {
-		// Before and after: no walk that began meanwhile may keep its watermark.
-		b.marks.of(p.QueueID).lower()
+		// Behind the commit: a full walk that did not see them loses its watermark,
+		// whether it has ended or not (model/watermark.pml).
 		defer b.marks.of(p.QueueID).lower()
 	}
 	answers, err := b.settle(ctx, p.QueueID, p.Deliveries, settling{
