@@ -68,8 +68,8 @@ stress: $(VENV)/.built ## run random calls on the tables for STRESSTIME (default
 model: ## check the formal models of the protocols with spin, and that broken ones are found out
 	@$(PYTHON) scripts/model.py $(RUNS)
 
-bench: $(VENV)/.built $(VENV)/.bench ## measure pgqrs beside its peers (QUICK=1: less exact, LONG=1: all, ONLY=drain,wake: some)
-	@$(BIN)/python -m bench run $(if $(QUICK),--quick) $(if $(LONG),--long) $(if $(ONLY),--only $(ONLY))
+bench: $(VENV)/.built $(VENV)/.bench ## measure pgqrs beside its peers (QUICK=1: less exact, LONG=1: all, ONLY=drain,wake: some, BEFORE=COMMIT: beside that version)
+	@$(BIN)/python -m bench $(if $(BEFORE),compare $(BEFORE),run) $(if $(QUICK),--quick) $(if $(LONG),--long) $(if $(ONLY),--only $(ONLY))
 
 wheel: $(VENV)/.tools ## build the wheel into dist/
 	rm -rf build/lib build/lib.* build/bdist.*

@@ -2,6 +2,7 @@
 
     python -m bench run [--quick] [--long] [--only NAME,…]
                                       measures, and writes build/bench/results.json
+    python -m bench compare COMMIT    measures ours in Python beside an older version
     python -m bench show              prints its tables
     python -m bench publish           makes docs/benchmarks.md and its plots of it
 

@@ -174,7 +174,7 @@ def command(driver: Driver) -> list[str]:
     if driver.go:
         return [str(BUILD / "godriver"), driver.go]
     python = _environment(driver) / "bin" / "python" if driver.packages else sys.executable
-    return [str(python), str(PROJECT / "bench" / "peers" / f"{driver.id}.py")]
+    return [str(python), str(PROJECT / "bench" / "peers" / f"{driver.file or driver.id}.py")]
 
 
 def prepare_driver(driver: Driver) -> None:
@@ -193,6 +193,20 @@ def prepare_driver(driver: Driver) -> None:
     _run(sys.executable, PROJECT / "scripts" / "make_venv.py", folder)
     _run(folder / "bin" / "python", "-m", "pip", "install", "--quiet", *driver.packages)
     stamp.write_text(wanted)
+
+
+def check_out(commit: str) -> str:
+    """The folder of an older version's files, to be installed from."""
+    git = ["git", "rev-parse", "--short", "--verify", f"{commit}^{{commit}}"]
+    name = subprocess.run(git, cwd=PROJECT, check=True, capture_output=True, text=True).stdout
+    folder = BUILD / "before" / name.strip()
+    if not folder.exists():
+        archive = subprocess.run(
+            ["git", "archive", name.strip()], cwd=PROJECT, check=True, capture_output=True
+        ).stdout
+        folder.mkdir(parents=True)
+        subprocess.run(["tar", "-x", "-C", str(folder)], check=True, input=archive)
+    return str(folder)
 
 
 def _environment(driver: Driver) -> Path:

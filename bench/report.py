@@ -8,7 +8,7 @@ from typing import Any
 
 from .goals import EXPLANATIONS
 from .results import Figure, Results
-from .subjects import DRIVERS, OURS, SUBJECTS
+from .subjects import BEFORE, DRIVERS, OURS, SUBJECTS
 from .workloads import GROUPS
 
 BEGIN = "<!-- figures: made by `python -m bench publish` -->"
@@ -31,6 +31,25 @@ def markdown(results: Results, plots: Path | None = None) -> str:
         parts += _explanations(results, rows, columns)
     parts += ["### Goals", _goals(results), *_not_measured(results)]
     return "\n\n".join(parts)
+
+
+def comparison(results: Results) -> str:
+    """Ours beside its older version: rates, or milliseconds, and now / before of each
+    round."""
+    lines = [f"| | {results.about['before']} | now | now / before |", "|---|--:|--:|--:|"]
+    figures = results.figures()
+    for name, (rows, _) in results.groups().items():
+        for row, title in rows.items():
+            before, now = figures.get((row, BEFORE)), figures.get((row, "pgqrs"))
+            if before is None or now is None:
+                continue
+            ratio = results.ratio(row, "pgqrs", BEFORE)
+            cells = [_cell(figure, GROUPS[name].decimals) for figure in (before, now)]
+            lines.append(
+                f"| {GROUPS[name].title}: {title} | {cells[0]} | {cells[1]} "
+                f"| {ratio.median:.2f} ({ratio.low:.2f} to {ratio.high:.2f}) |"
+            )
+    return "\n".join([_about(results.about), "", *lines])
 
 
 def publish(results: Results, page: Path) -> None:

@@ -89,6 +89,15 @@ class Results:
         figure = self.figures().get((workload, subject))
         return figure.median if figure else None
 
+    def ratio(self, workload: str, subject: str, than: str) -> Figure:
+        """Of two subjects, round by round: what the machine did to a round it did to both."""
+        of: dict[str, dict[int, float]] = {subject: {}, than: {}}
+        for each in self.measurements:
+            if each["workload"] == workload and each["subject"] in of:
+                of[each["subject"]][each["round"]] = _figure([each]).median
+        ratios = [value / of[than][turn] for turn, value in of[subject].items() if turn in of[than]]
+        return Figure(median(ratios), min(ratios), max(ratios))
+
     def outcomes(self) -> list[Outcome]:
         """All goals."""
         return [Outcome(goal, self._ratio(goal)) for goal in GOALS]

@@ -12,7 +12,7 @@ from typing import Any
 from . import machine
 from .procedures import PROCEDURES, Turn
 from .results import Results
-from .subjects import DRIVERS, SUBJECTS
+from .subjects import BEFORE, DRIVERS, SUBJECTS
 from .workloads import GROUPS, Scale, Workload, workloads
 
 Chosen = list[tuple[Workload, list[str]]]
@@ -33,6 +33,11 @@ def choose(scale: Scale, *, only: str, subjects: set[str] | None, with_long: boo
         if those:
             chosen.append((workload, those))
     return chosen
+
+
+def beside_before(chosen: Chosen) -> Chosen:
+    """The same of ours in Python alone, beside its older version."""
+    return [(workload, ["pgqrs", BEFORE]) for workload, those in chosen if "pgqrs" in those]
 
 
 def measure(scale: Scale, chosen: Chosen) -> Results:

@@ -27,9 +27,14 @@ class Driver:
     id: str
     go: str | None = None
     packages: tuple[str, ...] = ()
+    file: str = ""
+    """Of peers/, where it is not the id."""
     is_peer: bool = False
     """A run goes on without it where it cannot be installed or started, and says so."""
 
+
+BEFORE = "before"
+"""An older version of ours; `compare` says which (machine.check_out)."""
 
 DRIVERS = {
     driver.id: driver
@@ -38,6 +43,7 @@ DRIVERS = {
         Driver("rows", go="rows"),
         Driver("pgqrs-go", go="pgqrs"),
         Driver("pgqrs"),
+        Driver(BEFORE, file="pgqrs"),
         Driver("upstream", packages=("pgqrs==0.15.3",), is_peer=True),
         Driver("awa", packages=("awa-pg==0.6.9",), is_peer=True),
         Driver("pgqueuer", packages=("pgqueuer[asyncpg]==1.6.0",), is_peer=True),
@@ -58,6 +64,7 @@ SUBJECTS = {
         Subject("rows", "row model (Go)", "rows"),
         Subject("pgqrs-go", "pgqrs (Go)", "pgqrs-go"),
         Subject("pgqrs", "pgqrs (Python)", "pgqrs"),
+        Subject(BEFORE, "pgqrs (Python), before", BEFORE),
         Subject("upstream", "pgqrs 0.15.3 (Rust)", "upstream"),
         Subject("awa", "awa", "awa"),
         Subject("pgqueuer", "pgqueuer", "pgqueuer"),
