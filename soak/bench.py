@@ -46,6 +46,8 @@ class Bench:
         self.address: dict[str, tuple[str, int]] = {}  # by route, where it is not local
         self._settings = 0
         self._serving = asyncio.Lock()
+        self._pooling = asyncio.Lock()
+        self._watch: asyncio.Task[None] | None = None
         folder.mkdir(parents=True, exist_ok=True)
         self.ledger = Ledger(folder / "bench.ledger")
         self.crew = Crew(
@@ -65,8 +67,10 @@ class Bench:
         self.dsn = await asyncio.to_thread(self.server.fresh_database)
         await self.proxy.start()
         for route in routes & {ways.TRANSACTION, ways.SESSION}:
-            self.poolers[route] = PgBouncer(self.server, route)
+            log = self.folder / f"pgbouncer-{route}.out"
+            self.poolers[route] = PgBouncer(self.server, route, log)
             self.poolers[route].start()
+        self._watch = asyncio.create_task(self._keep_poolers())
         if ways.NAMESPACE in routes:
             await self.open_network()
 
@@ -112,6 +116,8 @@ class Bench:
             await self._way_in.close()
         if self.network is not None:
             self.network.close()
+        if self._watch is not None:
+            self._watch.cancel()
         for pooler in self.poolers.values():
             pooler.close()
         self.ledger.close()
@@ -154,9 +160,23 @@ class Bench:
     async def restart_pooler(self, route: str) -> None:
         """Ends a pooler, and starts it again half a second later."""
         if route in self.poolers:
-            await asyncio.to_thread(self.poolers[route].stop)
-            await asyncio.sleep(0.5)
-            await asyncio.to_thread(self.poolers[route].start)
+            async with self._pooling:
+                await asyncio.to_thread(self.poolers[route].stop)
+                await asyncio.sleep(0.5)
+                await asyncio.to_thread(self.poolers[route].start)
+
+    async def _keep_poolers(self) -> None:
+        """Starts a pooler again that ended by itself, as whoever runs one in production
+        would. That of Debian 12 does when many queries are cancelled at once
+        (https://github.com/pgbouncer/pgbouncer/issues/822)."""
+        while True:
+            await asyncio.sleep(0.05)
+            async with self._pooling:
+                for pooler in self.poolers.values():
+                    if pooler.died:
+                        begin, about = now_us(), {"said": pooler.last_words()}
+                        await asyncio.to_thread(pooler.start)
+                        self.ledger.write_at(begin, FAULT, "pooler-died", now_us(), about)
 
     @contextlib.asynccontextmanager
     async def settings(self, settings: dict[str, str]) -> AsyncIterator[None]:

@@ -70,6 +70,7 @@ class Fault:
     begin: int
     end: int
     crash: bool = False
+    said: str = ""  # by what died of itself
     victim: str = ""  # the program that was struck; empty: all may feel it
 
 

@@ -110,8 +110,9 @@ class PgBouncer:
 
     PROGRAM = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
 
-    def __init__(self, server: Server, mode: str) -> None:
+    def __init__(self, server: Server, mode: str, log: Path) -> None:
         self.port = free_port()
+        self._log = log
         self._folder = Path(tempfile.mkdtemp(prefix="pgqrs-bouncer-", dir="/tmp"))
         self._folder.chmod(0o755)
         (self._folder / "users.txt").write_text('"postgres" ""\n')
@@ -144,10 +145,19 @@ class PgBouncer:
     def _launch(self) -> None:
         become = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
         command = [*(become if os.geteuid() == 0 else []), self.PROGRAM]
-        with (self._folder / "log").open("ab") as log:
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, "-q", str(self._folder / "bouncer.ini")], stdout=log, stderr=log
+                [*command, str(self._folder / "bouncer.ini")], stdout=log, stderr=log
             )
+
+    @property
+    def died(self) -> bool:
+        """Whether it ended, and nobody told it to."""
+        return self._process is not None and self._process.poll() is not None
+
+    def last_words(self) -> str:
+        """The last line that it logged."""
+        return self._log.read_text(errors="replace").strip().rpartition("\n")[2]
 
     def stop(self) -> None:
         """Ends it at once; its connections are cut."""
