@@ -171,12 +171,26 @@ def dead_tuples(dsn: str) -> int:
 def deep(turn: Turn) -> Parts:
     """In front of a backlog that the server itself makes."""
     request = turn.request()
+    fill(turn, request, "rows" if turn.driver.id == "rows" else "pgqrs")
+    return [("", turn.run(request))]
+
+
+def metrics(turn: Turn) -> Parts:
+    """Of a queue whose backlog the server itself makes: of its own, and of all queues."""
+    request = turn.request()
+    fill(turn, request, request["filled_by"])
+    return [
+        (part, turn.driver.ask({"do": "run", **request, "of": part}))
+        for part in turn.workload.parts
+    ]
+
+
+def fill(turn: Turn, request: dict[str, Any], name: str) -> None:
+    """Makes a backlog, by one of fill.sql."""
     turn.prepare({**request, "backlog": 0})
-    name = "rows" if turn.driver.id == "rows" else "pgqrs"
     turn.driver.database.execute(fill_query(name), {"n": request["backlog"]})
     turn.driver.database.execute(f"vacuum analyze {', '.join(turn.driver.tables)}")
     turn.driver.database.execute("checkpoint")  # not while it is measured
-    return [("", turn.run(request))]
 
 
 def fill_query(name: str) -> str:
@@ -277,4 +291,6 @@ def _table_bytes(driver: DriverProcess) -> tuple[int, int]:
     return int(row[0]), int(row[1])
 
 
-PROCEDURES = {f.__name__: f for f in (plain, at_share, cost, deep, snapshot, steady, retention)}
+PROCEDURES = {
+    f.__name__: f for f in (plain, at_share, cost, deep, metrics, snapshot, steady, retention)
+}

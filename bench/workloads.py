@@ -96,6 +96,7 @@ GROUPS = {
     "backlog": Group(
         "Dequeue and archive in front of a deep backlog: messages a second", is_long=True
     ),
+    "metrics": Group("Metrics of a deep backlog: milliseconds", is_long=True, decimals=1),
     "snapshot": Group(
         "Produce, dequeue and archive while an old snapshot is held: messages a second",
         is_long=True,
@@ -151,6 +152,8 @@ def workloads(scale: Scale) -> list[Workload]:
         ),
         _cost(scale),
         *(_deep(scale, n) for n in scale.backlogs),
+        _metrics(scale, "pgqrs", "in batches"),
+        _metrics(scale, "singles", "one by one, not yet merged"),
         _snapshot(scale),
         _steady(scale),
         _retention(scale),
@@ -306,6 +309,24 @@ def _deep(scale: Scale, backlog: int) -> Workload:
         {"consumers": 1, "batch": 50, "backlog": backlog, "seconds": scale.drain_seconds},
         procedure="deep",
         rounds=3,
+    )
+
+
+def _metrics(scale: Scale, filled_by: str, words: str) -> Workload:
+    backlog = scale.backlogs[-1]
+    return Workload(
+        f"metrics-{filled_by}",
+        "metrics",
+        "",
+        "metrics",
+        ("pgqrs",),
+        {"backlog": backlog, "filled_by": filled_by, "samples": scale.samples},
+        procedure="metrics",
+        rounds=1,
+        parts={
+            part: f"{call}, {backlog:,} messages produced {words}"
+            for part, call in (("queue", "queue_metrics"), ("all", "all_queues_metrics"))
+        },
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from time import perf_counter
 
 sys.path[0] = str(Path(__file__).resolve().parents[1])  # not this folder: it has a pgqrs.py
 
@@ -51,6 +52,19 @@ class Ours(Subject):
             return await self._take(worker, request["batch"])
 
         return await loop(request["seconds"], request["consumers"], take)
+
+    async def run_metrics(self, request: Answer) -> Answer:
+        admin = pgqrs.admin(self.store)
+        samples = []
+        for _ in range(request["samples"]):
+            began = perf_counter()
+            if request["of"] == "queue":
+                found = [await admin.queue_metrics(QUEUE)]
+            else:
+                found = await admin.all_queues_metrics()
+            samples.append((perf_counter() - began) * 1000)
+            assert sum(queue.ready for queue in found) == request["backlog"]
+        return {"samples_ms": samples}
 
     async def run_cycle(self, request: Answer) -> Answer:
         async def cycle(worker: int) -> int:
