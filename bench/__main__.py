@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +35,10 @@ def main() -> None:
             help=f"groups, or ids of workloads, that begin so: {', '.join(GROUPS)}",
         )
     commands.add_parser("show", help="print the tables")
-    commands.add_parser("publish", help="put them into the docs")
+    publish = commands.add_parser("publish", help="put them into the docs")
+    publish.add_argument(
+        "--more", type=Path, nargs="*", default=[], help="runs of other workloads, of their own"
+    )
     for name, parser_of_one in commands.choices.items():
         file = COMPARISON if name == "compare" else FIGURES
         parser_of_one.add_argument("--figures", type=Path, default=file, help="the JSON file")
@@ -45,8 +47,10 @@ def main() -> None:
         _measure(options).save(options.figures)
     results = Results.load(options.figures)
     if options.command == "publish":
+        for path in options.more:
+            results.add_run(Results.load(path))
         report.publish(results, PAGE)
-        shutil.copy(options.figures, PAGE.with_suffix("") / "results.json")
+        results.save(PAGE.with_suffix("") / "results.json")
     elif "before" in results.about:
         print(report.comparison(results))
     else:

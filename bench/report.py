@@ -79,6 +79,12 @@ def _about(about: dict[str, Any]) -> str:
         f"PostgreSQL {server['version']} on the same machine ({settings}). "
         f"Medians of {scale['rounds']} rounds; in brackets the lowest and the highest.\n\n"
         f"Versions: {versions}."
+        + "".join(
+            f"\n\nA run of its own: {', '.join(run['groups'])}. Commit "
+            f"{run['machine']['commit']}, {run['machine']['when'][:10]}, "
+            f"load {run['machine']['load_before']:.1f} before."
+            for run in about.get("runs", ())
+        )
     )
 
 

@@ -77,6 +77,17 @@ class Results:
         results.measurements = measurements
         return results
 
+    def add_run(self, other: Results) -> None:
+        """Takes in a run of other workloads, with what is said about it."""
+        mine = {workload["id"] for workload in self.about["workloads"]}
+        theirs = [w for w in other.about["workloads"] if w["id"] not in mine]
+        ids = {id for w in theirs for id in ([f"{w['id']}-{p}" for p in w["parts"]] or [w["id"]])}
+        self.about["workloads"] += theirs
+        self.about["failed"] |= other.about["failed"]
+        self.measurements += [m for m in other.measurements if m["workload"] in ids]
+        named = {"groups": sorted({w["group"] for w in theirs})}
+        self.about.setdefault("runs", []).append(other.about | named)
+
     def figures(self) -> dict[tuple[str, str], Figure]:
         """By workload and subject."""
         found: dict[tuple[str, str], list[dict[str, Any]]] = {}
