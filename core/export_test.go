@@ -93,6 +93,21 @@ func (s *Store) CountAsleep() int {
 	return n
 }
 
+// AgeEntries makes the entries as asleep older.
+func (s *Store) AgeEntries(by time.Duration) {
+	s.waker.mu.Lock()
+	defer s.waker.mu.Unlock()
+	for id, e := range s.waker.asleep {
+		e.since = e.since.Add(-by)
+		s.waker.asleep[id] = e
+	}
+}
+
+// Announce enters the store as asleep on a queue.
+func (s *Store) Announce(ctx context.Context, queueID int64, looked time.Time) (fresh, told bool) {
+	return s.waker.announce(ctx, queueID, looked)
+}
+
 // CountPendingBytes is what produce calls hold in memory.
 func (s *Store) CountPendingBytes() int64 {
 	s.room.mu.Lock()

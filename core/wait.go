@@ -222,10 +222,14 @@ func (w *waker) announce(ctx context.Context, queueID int64, looked time.Time) (
 		w.listening = w.store.tasks.start(w.listen)
 	}
 	l, e := w.listener, w.asleep[queueID]
+	if time.Since(e.since) > backend.SleepTTL*2/3 {
+		e = entry{} // too late to be renewed
+	}
 	recent := time.Since(e.since) < backend.SleepTTL/3
 	if l != nil && !recent {
-		// Before the entry is made: a notification in between deletes this.
-		w.asleep[queueID] = entry{since: time.Now()}
+		// Before the entry is made: a notification in between deletes this. One that is
+		// renewed counts meanwhile.
+		w.asleep[queueID] = entry{since: time.Now(), committed: e.committed}
 	}
 	w.mu.Unlock()
 	if l == nil || recent {
@@ -238,12 +242,13 @@ func (w *waker) announce(ctx context.Context, queueID int64, looked time.Time) (
 	if w.listener != l {
 		return false, false // lost meanwhile, and the entry with it
 	}
-	if e, ok := w.asleep[queueID]; err != nil {
+	renewed := !e.committed.IsZero() && time.Since(e.since) < backend.SleepTTL // in time: there was no gap
+	if now, ok := w.asleep[queueID]; err != nil {
 		delete(w.asleep, queueID)
-	} else if ok {
-		w.asleep[queueID] = entry{since: e.since, committed: time.Now()}
+	} else if ok && !renewed {
+		w.asleep[queueID] = entry{since: now.since, committed: time.Now()}
 	}
-	return err == nil, err == nil
+	return err == nil && (!renewed || looked.Before(e.committed)), err == nil
 }
 
 // patience is how long a stream sleeps that found its queue empty: until the

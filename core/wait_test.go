@@ -367,3 +367,39 @@ func TestAnIdleStreamHardlyAsksTheServer(t *testing.T) {
 		}
 	})
 }
+
+// A dequeue follows an entry, for what came between the last look and it. Where an entry
+// is renewed in time there is no such between.
+func TestAnEntryIsRenewedWithoutASecondLook(t *testing.T) {
+	onEach(t, func(t *testing.T, p *place) {
+		w := newWatcher()
+		s := p.through(t, func(b backend.Backend) backend.Backend { return p.away(w.wrap(b)) })
+		q, err := p.observer.QueueEnsure(t.Context(), &backend.QueueEnsureParams{Name: "tasks"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		longAgo := time.Now()
+		until(t, "the listener is there", func() bool {
+			fresh, told := s.Announce(t.Context(), q.ID, time.Now())
+			return fresh && told
+		})
+		for _, step := range []struct {
+			name    string
+			aged    time.Duration
+			looked  time.Time
+			fresh   bool
+			entries int64
+		}{
+			{"recent", 0, time.Now(), false, 1},
+			{"renewed", backend.SleepTTL / 2, time.Now(), false, 2},
+			{"renewed, but who looked before it was made looks again", backend.SleepTTL / 2, longAgo, true, 3},
+			{"too old to be renewed", backend.SleepTTL * 5 / 6, time.Now(), true, 4},
+		} {
+			s.AgeEntries(step.aged)
+			fresh, told := s.Announce(t.Context(), q.ID, step.looked)
+			if n := w.asleep.Load(); fresh != step.fresh || !told || n != step.entries {
+				t.Errorf("%s: fresh %v, told %v, %d entries", step.name, fresh, told, n)
+			}
+		}
+	})
+}

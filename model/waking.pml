@@ -71,9 +71,9 @@ look:
           if // announce
           :: me.entered && !me.committed -> told = false; goto sleep
 #ifdef RELIES_ON_NEW_ENTRY
-          :: me.entered && me.committed -> told = true; goto sleep
+          :: me.entered && me.committed -> told = true; goto renew
 #else
-          :: me.entered && me.committed && me.looked[n] -> told = true; goto sleep
+          :: me.entered && me.committed && me.looked[n] -> told = true; goto renew
           :: me.entered && me.committed && !me.looked[n] -> told = true; again = true; goto look
 #endif
           :: !me.entered -> me.entered = true // before it is so: a notification in between takes it away
@@ -93,6 +93,11 @@ look:
           again = true; goto look
 #endif
         }
+renew: // now and then, and in time: no second look
+        if
+        :: true
+        :: atomic { asleep = true }
+        fi;
 sleep:
         if
         :: atomic { me.wake[n] -> me.wake[n] = false; told = false }
