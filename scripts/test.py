@@ -167,7 +167,7 @@ def steps(postgres: list[Postgres]) -> list[Step]:
     first = f"PostgreSQL {postgres[0].version}"
     found = [
         Step(f"Python, {first}", [*python, ACCEPTANCE], judge_text, on[0]),
-        Step(f"Stress, {first}", stress(), judge_go, {**on[0], "PGQRS_STRESS_DURATION": "2m"}),
+        Step(f"Stress, {first}", stress(), judge_go, {**on[0], "PGQRS_STRESS_DURATION": "1m"}),
         Step("Go, race detector", [*GO_TEST, "-race", *GO_PACKAGES], judge_go, on[0]),
         Step("Python, the rest", [*python, f"--ignore={ACCEPTANCE}"], judge_text, on[0]),
     ]
