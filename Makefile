@@ -7,6 +7,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# It finds the package by the first Python on the PATH, and would ask for its newest version.
+PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 pyright
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -41,6 +43,9 @@ lint: $(VENV)/.built $(VENV)/.tools ## look for mistakes without running anythin
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(PYRIGHT)
+	@mkdir -p build
+	@$(PYRIGHT) --verifytypes pgqrs --ignoreexternal >build/types || { cat build/types; exit 1; }
 
 check: lint ## the quick checks, before each commit
 	$(BIN)/python scripts/check.py

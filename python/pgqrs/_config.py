@@ -15,7 +15,7 @@ from ._errors import ConfigError, ValidationError
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib
+    import tomli as tomllib  # pyright: ignore[reportMissingImports]
 
 Arguments = ParamSpec("Arguments")
 Checked = TypeVar("Checked")

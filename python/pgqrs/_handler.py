@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 from ._consumer import Consumer
 from ._errors import ValidationError
@@ -26,7 +26,7 @@ class Caller:
         self._pool: ThreadPoolExecutor | None = None
         if takes_consumer(handler):
             handler = functools.partial(_with_consumer, handler, consumer)
-        self.call: Callable[[Any], Awaitable[object]] = handler
+        self.call = cast("Callable[[Any], Awaitable[object]]", handler)
         """Awaits the handler for one message, or a list of them; what it returns or raises."""
         if not is_coroutine_function(handler):
             self._handler = handler

@@ -38,7 +38,8 @@ def check() -> None:
 def in_subinterpreter() -> bool:
     """Whether this is not the main interpreter of the process."""
     try:
-        import _interpreters as interpreters  # since Python 3.13
+        # Since Python 3.13.
+        import _interpreters as interpreters  # pyright: ignore[reportMissingImports]
     except ImportError:
         try:
             import _xxsubinterpreters as interpreters

@@ -48,7 +48,7 @@ NO_ROOM = (
 class Inbox(Protocol):
     """Where the completions of one stream arrive."""
 
-    def arrived(self, result: Any) -> None:
+    def arrived(self, result: Any, /) -> None:
         """A result came, and others follow: a batch, or a log record."""
 
     def ended(self, error: PgqrsError | None) -> None:
@@ -72,8 +72,8 @@ class Link:
     def __init__(self, native: NativeStore, loop: asyncio.AbstractEventLoop) -> None:
         self.native = native
         self.loop = loop
-        self.closing = False
-        self.produce_timeout = 0.0  # 0: waits for room as long as it takes
+        self.closing: bool = False
+        self.produce_timeout: float = 0.0  # 0: waits for room as long as it takes
         self._freed = False
         self._closed: asyncio.Future[None] = loop.create_future()
         self._numbers = itertools.count(1).__next__

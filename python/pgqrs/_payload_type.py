@@ -29,10 +29,10 @@ else:
 def plain(value: Any) -> Any:
     """The JSON of an object, as dicts, lists and so on; TypeError: it is none of the three
     kinds, or it holds what has no JSON."""
-    if isinstance(value, msgspec.Struct) or (is_dataclass(value) and not isinstance(value, type)):
-        return msgspec.to_builtins(value, str_keys=True, enc_hook=plain)
     if (pydantic := sys.modules.get("pydantic")) and isinstance(value, pydantic.BaseModel):
         return value.model_dump(mode="json", by_alias=True)
+    if isinstance(value, msgspec.Struct) or (is_dataclass(value) and not isinstance(value, type)):
+        return msgspec.to_builtins(value, str_keys=True, enc_hook=plain)
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
