@@ -18,11 +18,11 @@ What is public is named here, and documented where it is made:
     _queue_admin, _worker_admin, _archive_admin  Admin's parts of them
                                          _asking     what a Store and an Admin share
     _message    Message                  _link      completions to futures
-    _config     Config                   _codec     payloads to JSON and back
+    _config     Config                   _codec     payloads to JSON
     _errors     the errors               _types     checks of arguments
     _dedup      ProducedId               _keyed     what is stored with dedup keys
     _threads    where what blocks is run _native    the C library
-    _payload_type  typed payloads
+    _payload_type  typed payloads        _decoder   JSON to payloads
     _interpreter  what Python it needs   sync       the same for code that blocks
     _public     where a name is found
 
