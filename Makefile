@@ -17,11 +17,11 @@ GO_SOURCES := $(shell find core capi -type f ! -name '*_test.go' ! -path '*/test
 PACKAGING := pyproject.toml setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help audit demo build lint fmt check test test-race fuzz soak stress model sync bench wheel sdist deps clean
+.PHONY: help audit demo build lint fmt check test test-race fuzz soak stress model sync bench wheel wheel-release sdist deps clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.built ## set everything up, then watch 20,000 messages survive a killed worker
 	@$(BIN)/python -m pgqrs._demo
@@ -80,6 +80,9 @@ wheel: $(VENV)/.tools ## build the wheel into dist/
 	rm -rf build/lib build/lib.* build/bdist.*
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
+wheel-release: $(VENV)/.built $(VENV)/.tools $(VENV)/.release ## build the sdist and the wheels for Linux x86_64 and aarch64, and try them
+	$(BIN)/python scripts/release.py
+
 sdist: $(VENV)/.tools ## build the source distribution into dist/
 	$(BIN)/python -m build --sdist --no-isolation --outdir dist .
 
@@ -114,4 +117,8 @@ $(VENV)/.tools: $(VENV)/.made pyproject.toml
 
 $(VENV)/.bench: $(VENV)/.made pyproject.toml
 	@$(BIN)/python -m pip install --quiet --group bench
+	@touch $@
+
+$(VENV)/.release: $(VENV)/.made pyproject.toml
+	@$(BIN)/python -m pip install --quiet --group release
 	@touch $@

@@ -6,7 +6,8 @@
 #   capi/build.sh build/panic/libpgqrs.so -tags pgqrs_panic
 #
 # This is the only place that knows how; Makefile and setup.py call it.
-# Environment: GO, CC, and all that "go build" reads; STRIP=0 keeps symbols.
+# Environment: GO, CC, and all that "go build" reads (GOOS and GOARCH build for another
+# machine, with a CC that can); STRIP=0 keeps symbols.
 set -eu
 
 output=${1:?usage: capi/build.sh OUTPUT [flags of "go build"…]}
@@ -21,7 +22,10 @@ name=$(basename "$output")
 case $("${GO:-go}" env GOOS) in
 darwin) link="-Wl,-exported_symbol,_pgqrs_* -Wl,-install_name,@rpath/$name" ;;
 windows) link="" ;;
-*) link="\"-Wl,--version-script=$capi/pgqrs.map\" -Wl,-soname,$name -Wl,-z,nodelete" ;;
+*)
+  link="\"-Wl,--version-script=$capi/pgqrs.map\" -Wl,-soname,$name -Wl,-z,nodelete"
+  [ "${STRIP:-1}" != 1 ] || link="$link -Wl,-s" # zig cc does not heed the -s that Go gives it
+  ;;
 esac
 strip="-s -w"
 [ "${STRIP:-1}" = 1 ] || strip="-s=false" # -ldflags must not begin with a quote
