@@ -21,7 +21,12 @@ output=$(cd "$(dirname "$output")" && pwd)/$(basename "$output")
 name=$(basename "$output")
 case $("${GO:-go}" env GOOS) in
 darwin) link="-Wl,-exported_symbol,_pgqrs_* -Wl,-install_name,@rpath/$name" ;;
-windows) link="" ;;
+windows)
+  # A linker for Windows takes a list of names, and no patterns.
+  exports=${output%.*}.def
+  { echo EXPORTS && sed -n 's/^[a-z].*[ *]\(pgqrs_[a-z_]*\)(.*/  \1/p' "$capi/pgqrs.h"; } >"$exports"
+  link="\"$exports\""
+  ;;
 *)
   link="\"-Wl,--version-script=$capi/pgqrs.map\" -Wl,-soname,$name -Wl,-z,nodelete"
   [ "${STRIP:-1}" != 1 ] || link="$link -Wl,-s" # zig cc does not heed the -s that Go gives it
@@ -35,4 +40,4 @@ CGO_ENABLED=1 "${GO:-go}" build -trimpath -buildmode=c-shared \
   -ldflags="$strip '-extldflags=$link'" "$@" -o "$output" ./capi
 
 # cgo writes a header for what Go exports; pgqrs.h is the one to use.
-rm -f "${output%.*}.h"
+rm -f "${output%.*}.h" "${output%.*}.def"

@@ -17,7 +17,7 @@ What is public is named here, and documented where it is made:
     _workers    Workers                  _worker_info WorkerInfo, WorkerHealth, WorkerStatus
     _queue_admin, _worker_admin, _archive_admin  Admin's parts of them
                                          _asking     what a Store and an Admin share
-    _message    Message                  _link      completions to futures
+    _message    Message                  _link, _watch  completions to futures
     _config     Config                   _codec     payloads to JSON
     _errors     the errors               _types     checks of arguments
     _dedup      ProducedId               _keyed     what is stored with dedup keys

@@ -30,6 +30,7 @@ from ._native import (
     forked,
     status,
 )
+from ._watch import watch
 
 FAREWELL_SECONDS = 2.0
 """How long a store that was dropped without close() waits for the server to take
@@ -85,8 +86,7 @@ class Link:
         self._line = Line()
         self._producing = Line()
         self._when_room: list[Callable[[], None]] = []
-        self._fd = native.completion_fd()
-        loop.add_reader(self._fd, self._drain)
+        self._watch = watch(native, loop, self._drain)
 
     # ---- operations ----
 
@@ -318,8 +318,7 @@ class Link:
     def discard(self) -> None:
         """Frees the handle, at once and without a word to the server."""
         self.closing = self._freed = True
-        if not self.loop.is_closed():
-            self.loop.remove_reader(self._fd)
+        self._watch.stop()
         self.native.free()
 
     def abandon(self, then: Callable[[], object]) -> None:
@@ -340,8 +339,7 @@ class Link:
     def _abandon(self, then: Callable[[], object]) -> None:
         if not self._freed:
             dropped = 0
-            if not self.loop.is_closed():
-                self.loop.remove_reader(self._fd)
+            self._watch.stop()
             if not self.closing:  # else: a close() that was cancelled is carried out
                 dropped = sum(1 for future in self._futures.values() if not future.done())
                 self._begin_close()

@@ -82,7 +82,8 @@ def load(path: Path | None = None) -> None:
     except OSError as error:
         raise LibraryError(f"the C library of pgqrs cannot be loaded: {error}") from error
     check(loaded, path)
-    os.register_at_fork(after_in_child=_leave)
+    if sys.platform != "win32":
+        os.register_at_fork(after_in_child=_leave)
     lib = loaded
 
 
