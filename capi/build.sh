@@ -10,11 +10,14 @@
 # machine, with a CC that can); STRIP=0 keeps symbols.
 set -eu
 
+# The folder, as other programs write it: the shells of Windows have paths of their own.
+here() { pwd -W 2>/dev/null || pwd; }
+
 output=${1:?usage: capi/build.sh OUTPUT [flags of "go build"…]}
 shift
-capi=$(cd "$(dirname "$0")" && pwd)
+capi=$(cd "$(dirname "$0")" && here)
 mkdir -p "$(dirname "$output")"
-output=$(cd "$(dirname "$output")" && pwd)/$(basename "$output")
+output=$(cd "$(dirname "$output")" && here)/$(basename "$output")
 
 # Only what pgqrs.h declares is exported; nothing is ever unloaded. The quotes are
 # for paths with spaces: "go build" and the linker behind it split by them.
