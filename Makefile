@@ -10,6 +10,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # It finds the package by the first Python on the PATH, and would ask for its newest version.
 PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 pyright
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
+GO_LICENSES := github.com/google/go-licenses@v1.6.0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # What the C library and the package are made of.
@@ -17,7 +18,7 @@ GO_SOURCES := $(shell find core capi -type f ! -name '*_test.go' ! -path '*/test
 PACKAGING := pyproject.toml setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help audit demo build lint fmt check test test-race fuzz soak stress model sync bench wheel wheel-release sdist deps clean
+.PHONY: help audit demo build lint fmt check test test-race fuzz soak stress model sync bench licences wheel wheel-release sdist deps clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -90,6 +91,10 @@ audit: $(VENV)/.built ## ask the databases of known vulnerabilities about what w
 	go run $(GOVULNCHECK) ./...
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip-audit>=2.9'
 	@$(BIN)/python scripts/audit.py
+
+licences: ## write down the licences of what is linked into the C library
+	go run $(GO_LICENSES) report ./capi --template scripts/licences.tpl --stderrthreshold=ERROR >THIRD_PARTY_LICENSES
+	@{ echo "======== Go's runtime and standard library (BSD-3-Clause)" && echo && cat "$$(go env GOROOT)/LICENSE"; } >>THIRD_PARTY_LICENSES
 
 deps: ## install the Debian packages that some tests want (as root), or print the line
 	@sh scripts/deps.sh

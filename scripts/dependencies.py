@@ -20,13 +20,16 @@ else:
 PROJECT = Path(__file__).resolve().parents[1]
 ADR = PROJECT / "docs/adr/0030-dependencies.md"
 PYPROJECT = PROJECT / "pyproject.toml"
+LICENCES = PROJECT / "THIRD_PARTY_LICENSES"
 # What builds anything at all, and PostgreSQL, which it is all about; and ourselves.
 NOT_CHOSEN = {"pip", "gcc", "g++", "libc6-dev", "python3-venv", "postgresql", "pgqrs"}
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 GO_REQUIRES = re.compile(r"^\s+(\S+\.\S+/\S+) v\S+$", re.MULTILINE)  # without // indirect
+GO_MODULES = re.compile(r"^\s+(\S+\.\S+/\S+ v\S+)", re.MULTILINE)
+GO_TESTS_ONLY = {"go.uber.org/goleak"}
 PIP_INSTALLS = re.compile(r"pip install\b(.*)")
 VERSIONED = re.compile(r"'?([\w-]+)(?:\[\w+\])?[=>]=[\d.]+'?")
-GO_RUNS = re.compile(r"^\w+ := \S+/(\w+)@v", re.MULTILINE)
+GO_RUNS = re.compile(r"^\w+ := \S+/([\w-]+)@v", re.MULTILINE)
 
 
 def in_pyproject(settings: dict[str, Any]) -> Iterator[str]:
@@ -83,12 +86,29 @@ def unknown_extras() -> list[str]:
     ]
 
 
+def unnamed_licences() -> list[str]:
+    """Modules that are linked into the library, and whose licence does not go with it."""
+    named = LICENCES.read_text()
+    return [
+        f"THIRD_PARTY_LICENSES lacks {module}: `make licences`"
+        for module in GO_MODULES.findall((PROJECT / "go.mod").read_text())
+        for name, version in [module.split()]
+        if name not in GO_TESTS_ONLY
+        and not re.search(rf"^=+ {re.escape(name)}\S* {re.escape(version)} ", named, re.MULTILINE)
+    ]
+
+
 def problems() -> list[str]:
-    """Dependencies without a reason in the decision, and extras that are not there."""
+    """Dependencies without a reason in the decision or without their licence, and extras
+    that are not there."""
     rows = [line for line in ADR.read_text().splitlines() if line.startswith("| `")]
     given = {name.lower() for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
-    return unknown_extras() + [
-        f"{where} depends on {name}, and docs/adr/0030-dependencies.md does not say why"
-        for name, where in sorted(used().items())
-        if not any(name.lower() == one or name.lower().startswith(f"{one}/") for one in given)
-    ]
+    return (
+        unknown_extras()
+        + unnamed_licences()
+        + [
+            f"{where} depends on {name}, and docs/adr/0030-dependencies.md does not say why"
+            for name, where in sorted(used().items())
+            if not any(name.lower() == one or name.lower().startswith(f"{one}/") for one in given)
+        ]
+    )

@@ -114,6 +114,8 @@ def test_the_wheel_holds_the_library_once_and_no_tests(wheel: Path) -> None:
     assert len([name for name in names if "libpgqrs" in name]) == 1
     assert "pgqrs/_native/_cffi.py" in names
     assert "pgqrs/py.typed" in names
+    licences = {name.partition("/licenses/")[2] for name in names if "/licenses/" in name}
+    assert licences == {"LICENSE", "THIRD_PARTY_LICENSES"}
     assert "pytest_pgqrs.py" in names
     assert all(name.startswith(("pgqrs/", "pgqrs-", "pytest_pgqrs.py")) for name in names), names
 
