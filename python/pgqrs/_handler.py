@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ._consumer import Consumer
 from ._errors import ValidationError
 from ._threads import caller, start_in_thread
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, ThreadPoolExecutor
 
 
 class Caller:
@@ -32,6 +34,8 @@ class Caller:
             self._handler = handler
             self._executor = caller.get() if concurrency == 1 else None
             if self._executor is None:
+                from concurrent.futures import ThreadPoolExecutor
+
                 self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="pgqrs-handler")
                 self._executor = self._pool
             self.call = self._in_thread
