@@ -110,7 +110,8 @@ def test_the_wheel_holds_the_library_once_and_no_tests(wheel: Path) -> None:
     listing = subprocess.run(
         [sys.executable, "-m", "zipfile", "-l", wheel], capture_output=True, text=True, check=True
     )
-    names = [line.split()[0] for line in listing.stdout.splitlines()[1:]]
+    entries = [line.split()[0] for line in listing.stdout.splitlines()[1:]]
+    names = [name for name in entries if not name.endswith("/")]
     assert len([name for name in names if "libpgqrs" in name]) == 1
     assert "pgqrs/_native/_cffi.py" in names
     assert "pgqrs/py.typed" in names
