@@ -35,7 +35,7 @@ windows)
   [ "${STRIP:-1}" != 1 ] || link="$link -Wl,-s" # zig cc does not heed the -s that Go gives it
   ;;
 esac
-strip="-s -w"
+strip="-s -w -buildid=" # else the path of the clone is in it
 [ "${STRIP:-1}" = 1 ] || strip="-s=false" # -ldflags must not begin with a quote
 
 cd "$capi/.."

@@ -118,7 +118,7 @@ def main() -> None:
     DIST.mkdir()
     commit = ["git", "log", "-1", "--format=%ct"]
     moment = subprocess.run(commit, cwd=PROJECT, capture_output=True, text=True, check=True)
-    os.environ["SOURCE_DATE_EPOCH"] = moment.stdout.strip()  # the same commit, the same files
+    os.environ["SOURCE_DATE_EPOCH"] = moment.stdout.strip()  # the same commit, the same wheels
     sdist = build_sdist()
     wheels = {}
     for target in TARGETS:
