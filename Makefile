@@ -7,7 +7,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# It finds the package by the first Python on the PATH, and would ask for its newest version.
+PYRIGHT := PATH="$(CURDIR)/$(BIN):$$PATH" PYRIGHT_PYTHON_IGNORE_WARNINGS=1 pyright
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
+GO_LICENSES := github.com/google/go-licenses@v1.6.0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # What the C library and the package are made of.
@@ -15,11 +18,11 @@ GO_SOURCES := $(shell find core capi -type f ! -name '*_test.go' ! -path '*/test
 PACKAGING := pyproject.toml setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help audit demo build lint fmt check test test-race fuzz soak stress model sync bench wheel sdist deps clean
+.PHONY: help audit demo build lint fmt check test test-race fuzz soak stress model sync bench licences wheel wheel-release sdist deps clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.built ## set everything up, then watch 20,000 messages survive a killed worker
 	@$(BIN)/python -m pgqrs._demo
@@ -41,6 +44,9 @@ lint: $(VENV)/.built $(VENV)/.tools ## look for mistakes without running anythin
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(PYRIGHT)
+	@mkdir -p build
+	@$(PYRIGHT) --verifytypes pgqrs --ignoreexternal >build/types || { cat build/types; exit 1; }
 
 check: lint ## the quick checks, before each commit
 	$(BIN)/python scripts/check.py
@@ -75,6 +81,9 @@ wheel: $(VENV)/.tools ## build the wheel into dist/
 	rm -rf build/lib build/lib.* build/bdist.*
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
+wheel-release: $(VENV)/.built $(VENV)/.tools $(VENV)/.release ## build the sdist and the wheels for Linux x86_64 and aarch64, and try them
+	$(BIN)/python scripts/release.py
+
 sdist: $(VENV)/.tools ## build the source distribution into dist/
 	$(BIN)/python -m build --sdist --no-isolation --outdir dist .
 
@@ -82,6 +91,10 @@ audit: $(VENV)/.built ## ask the databases of known vulnerabilities about what w
 	go run $(GOVULNCHECK) ./...
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip-audit>=2.9'
 	@$(BIN)/python scripts/audit.py
+
+licences: ## write down the licences of what is linked into the C library
+	go run $(GO_LICENSES) report ./capi --template scripts/licences.tpl --stderrthreshold=ERROR >THIRD_PARTY_LICENSES
+	@{ echo "======== Go's runtime and standard library (BSD-3-Clause)" && echo && cat "$$(go env GOROOT)/LICENSE"; } >>THIRD_PARTY_LICENSES
 
 deps: ## install the Debian packages that some tests want (as root), or print the line
 	@sh scripts/deps.sh
@@ -109,4 +122,8 @@ $(VENV)/.tools: $(VENV)/.made pyproject.toml
 
 $(VENV)/.bench: $(VENV)/.made pyproject.toml
 	@$(BIN)/python -m pip install --quiet --group bench
+	@touch $@
+
+$(VENV)/.release: $(VENV)/.made pyproject.toml
+	@$(BIN)/python -m pip install --quiet --group release
 	@touch $@

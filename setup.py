@@ -79,7 +79,9 @@ class BuildNative(Command):
         check_compilers()
         native = self._folder()
         native.mkdir(parents=True, exist_ok=True)
-        self._checked(["sh", str(ROOT / "capi" / "build.sh"), str(native / LIBRARY)])
+        # A shell takes slashes, on Windows too.
+        build = (ROOT / "capi" / "build.sh").as_posix()
+        self._checked(["sh", build, (native / LIBRARY).as_posix()])
         generator = ROOT / "python" / "pgqrs" / "_native" / "_build.py"
         self._checked([sys.executable, str(generator), str(HEADER), str(native / "_cffi.py")])
 

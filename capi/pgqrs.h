@@ -18,8 +18,8 @@
  * whose rules stand with them. Results come through a ring, one per store:
  *
  *   - pgqrs_completion_fd gives a file descriptor that becomes readable when
- *     completions wait (an eventfd on Linux, a pipe elsewhere). Poll it; do not
- *     read it. It is written once per burst, not once per completion.
+ *     completions wait (an eventfd on Linux, a pipe elsewhere, none on Windows).
+ *     Poll it; do not read it. It is written once per burst, not once per completion.
  *   - pgqrs_drain takes completions, many at a time, and makes the descriptor
  *     unreadable when it has taken the last one. While any is left the
  *     descriptor stays readable, so a loop may take a few at each turn.
@@ -240,7 +240,7 @@ void pgqrs_batch_free(pgqrs_batch *batch);
 int32_t pgqrs_connect(const char *config, size_t config_length, uint64_t op, pgqrs_store *store);
 
 /* The descriptor to poll, 0 or more, owned by the store until pgqrs_store_free; or
- * a negative code. */
+ * a negative code: on Windows always, and there a thread calls pgqrs_wait. */
 int32_t pgqrs_completion_fd(pgqrs_store store);
 
 /* Takes up to `max` completions; returns how many, or a negative code. */

@@ -5,7 +5,8 @@
 Links between the documents lead somewhere; a decision that a comment cites
 exists, and no two have one number; the version of the header is in the
 changelog; what docs/guarantees.md and docs/migrating.md promise is shown by a test or an
-invariant that exists;
+invariant that exists; each dependency has its reason in
+docs/adr/0030-dependencies.md;
 the files that git knows are clean text.
 """
 
@@ -16,6 +17,8 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+
+import dependencies
 
 PROJECT = Path(__file__).resolve().parents[1]
 LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
@@ -160,6 +163,7 @@ def main() -> int:
         for problem in problems_of(path)
     ]
     found += problems_of_project() + problems_of_guarantees() + problems_of_promises()
+    found += dependencies.problems()
     print("\n".join(found) if found else "documents and code agree")
     return 1 if found else 0
 

@@ -30,6 +30,8 @@ TESTSERVER = PROJECT / "build" / "testserver"
 SHOWN_LINES = 80
 GO_TEST = ["go", "test", "-json", "-count=1"]
 GO_PACKAGES = ["./core/...", "./capi/..."]
+BRIDGE = "./capi/internal/bridge"
+"""What is made for systems without eventfd, too; a build tag chooses that here."""
 STRESS = "./core/backend/postgres/stress"
 AT_ONCE = 3
 """How many steps run side by side. Most of them wait for a server most of the time."""
@@ -181,6 +183,7 @@ def steps(postgres: list[Postgres]) -> list[Step]:
     return [
         *found,
         Step(f"Go, {first}", go, judge_go, on[0]),
+        Step("Go, as elsewhere", [*GO_TEST, "-tags", "pgqrs_pipe", BRIDGE], judge_go),
         Step("C", c, judge_text, on[0]),
     ]
 

@@ -17,13 +17,14 @@ What is public is named here, and documented where it is made:
     _workers    Workers                  _worker_info WorkerInfo, WorkerHealth, WorkerStatus
     _queue_admin, _worker_admin, _archive_admin  Admin's parts of them
                                          _asking     what a Store and an Admin share
-    _message    Message                  _link      completions to futures
-    _config     Config                   _codec     payloads to JSON and back
+    _message    Message                  _link, _watch  completions to futures
+    _config     Config                   _codec     payloads to JSON
     _errors     the errors               _types     checks of arguments
     _dedup      ProducedId               _keyed     what is stored with dedup keys
     _threads    where what blocks is run _native    the C library
-    _payload_type  typed payloads
+    _payload_type  typed payloads        _decoder   JSON to payloads
     _interpreter  what Python it needs   sync       the same for code that blocks
+    _public     where a name is found
 
 Importing pgqrs does not load the C library: the first connect() does. So a
 process may import it, fork, and connect in its children.
@@ -87,6 +88,7 @@ from ._message_info import MessageInfo, MessageState
 from ._messages import Messages
 from ._metrics import QueueMetrics, SystemStats
 from ._producer import Producer
+from ._public import move as _move
 from ._queue_info import QueueInfo, QueueSettings, RetryPolicy
 from ._queues import Queues
 from ._schema import schema_sql
@@ -162,13 +164,7 @@ __all__ = [
     "schema_sql",
 ]
 
-for _name in set(__all__) - {
-    "__version__"
-}:  # errors and reprs say pgqrs.Message, not pgqrs._message.Message
-    _public = globals()[_name]
-    if getattr(_public, "__module__", "").startswith("pgqrs."):
-        _public.__module__ = "pgqrs"
-del _name, _public
+_move(__name__, (globals()[_name] for _name in __all__ if _name != "__version__"))
 
 if TYPE_CHECKING:
     __version__: str

@@ -8,7 +8,6 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from ._codec import decode
 from ._moment import moment, moment_or_none
 
 
@@ -64,6 +63,8 @@ class ArchivedMessage:
 
     @classmethod
     def _of(cls, record: dict[str, Any]) -> ArchivedMessage:
+        from ._decoder import decode
+
         return cls(
             id=record["id"],
             queue_id=record["queue_id"],

@@ -1,4 +1,4 @@
-"""Payloads: Python objects to the JSON text that is stored, and back.
+"""Payloads: Python objects to the JSON text that is stored. The way back is in _decoder.
 
 What goes in comes out exactly: json writes integers of any size and the
 shortest float that reads back as the same, and what it would write but JSON
@@ -13,8 +13,6 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import msgspec
-
 from ._errors import SerializationError, ValidationError
 from ._payload_type import plain
 
@@ -22,7 +20,6 @@ TURN = 1000
 """How many payloads of a batch are encoded without giving other tasks a turn."""
 
 _exact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
-_read = msgspec.json.Decoder().decode
 
 
 def _writer() -> Callable[[Any], str]:
@@ -127,15 +124,6 @@ def _encode_member(payload: Any, index: int) -> bytes:
     except SerializationError as error:
         text = str(error).replace("the payload", f"payload {index} of the batch", 1)
         raise SerializationError(text, index=index) from error.__cause__
-
-
-def decode(text: bytes) -> Any:
-    """The payload of a JSON text."""
-    try:
-        return _read(text)
-    except msgspec.DecodeError:
-        # Clients in SQL may store what msgspec refuses and json reads, as 1e999.
-        return json.loads(text)
 
 
 def _refused(reason: str) -> SerializationError:

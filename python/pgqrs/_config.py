@@ -12,11 +12,6 @@ from typing import Any, ParamSpec, TypeVar
 from . import _types
 from ._errors import ConfigError, ValidationError
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 Arguments = ParamSpec("Arguments")
 Checked = TypeVar("Checked")
 
@@ -186,6 +181,10 @@ def load_options(file: str | os.PathLike[str] | None, given: Mapping[str, Any]) 
 
 
 def _read_file(file: str | os.PathLike[str]) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib  # pyright: ignore[reportMissingImports]
     try:
         with open(file, "rb") as opened:
             options: dict[str, Any] = tomllib.load(opened)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from . import _transaction, _types
 from ._message import Lease, Message
 from ._native import Deliveries, NativeBatch, NativeStore, status
-from ._payload_type import Payload, reader
+from ._payload_type import Payload
 from ._stream import DELIVER_BY_NS, DELIVERED, VT_US
 from ._worker import Worker
 
@@ -40,6 +40,8 @@ class Consumer(Worker, Generic[Payload]):
         *,
         payload_type: type[Payload] | None = None,
     ) -> None:
+        from ._decoder import reader
+
         super().__init__(source, queue, hostname, port)
         self._read_payload = reader(payload_type)
         self._typed = payload_type is not None

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ._consumer import Consumer
 from ._errors import ValidationError
 from ._threads import caller, start_in_thread
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, ThreadPoolExecutor
 
 
 class Caller:
@@ -26,12 +28,14 @@ class Caller:
         self._pool: ThreadPoolExecutor | None = None
         if takes_consumer(handler):
             handler = functools.partial(_with_consumer, handler, consumer)
-        self.call: Callable[[Any], Awaitable[object]] = handler
+        self.call = cast("Callable[[Any], Awaitable[object]]", handler)
         """Awaits the handler for one message, or a list of them; what it returns or raises."""
         if not is_coroutine_function(handler):
             self._handler = handler
             self._executor = caller.get() if concurrency == 1 else None
             if self._executor is None:
+                from concurrent.futures import ThreadPoolExecutor
+
                 self._pool = ThreadPoolExecutor(concurrency, thread_name_prefix="pgqrs-handler")
                 self._executor = self._pool
             self.call = self._in_thread

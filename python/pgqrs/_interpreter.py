@@ -5,7 +5,7 @@ subinterpreters refuse to load or cannot share with the main one."""
 
 from __future__ import annotations
 
-import sysconfig
+import sys
 import warnings
 
 SUBINTERPRETER = (
@@ -26,19 +26,22 @@ def check() -> None:
     that says what is supported in a free-threaded build."""
     try:
         import _cffi_backend  # noqa: F401
-        import msgspec  # noqa: F401
+
+        if in_subinterpreter():  # elsewhere the first connect() does it, for it takes long
+            import msgspec  # noqa: F401
     except ImportError as error:
         if in_subinterpreter():
             raise ImportError(SUBINTERPRETER.format(error)) from error
         raise
-    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+    if "free-threading build" in sys.version:  # so says its documentation
         warnings.warn(FREE_THREADED, RuntimeWarning, stacklevel=3)
 
 
 def in_subinterpreter() -> bool:
     """Whether this is not the main interpreter of the process."""
     try:
-        import _interpreters as interpreters  # since Python 3.13
+        # Since Python 3.13.
+        import _interpreters as interpreters  # pyright: ignore[reportMissingImports]
     except ImportError:
         try:
             import _xxsubinterpreters as interpreters

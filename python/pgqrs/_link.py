@@ -30,6 +30,7 @@ from ._native import (
     forked,
     status,
 )
+from ._watch import watch
 
 FAREWELL_SECONDS = 2.0
 """How long a store that was dropped without close() waits for the server to take
@@ -48,7 +49,7 @@ NO_ROOM = (
 class Inbox(Protocol):
     """Where the completions of one stream arrive."""
 
-    def arrived(self, result: Any) -> None:
+    def arrived(self, result: Any, /) -> None:
         """A result came, and others follow: a batch, or a log record."""
 
     def ended(self, error: PgqrsError | None) -> None:
@@ -72,8 +73,8 @@ class Link:
     def __init__(self, native: NativeStore, loop: asyncio.AbstractEventLoop) -> None:
         self.native = native
         self.loop = loop
-        self.closing = False
-        self.produce_timeout = 0.0  # 0: waits for room as long as it takes
+        self.closing: bool = False
+        self.produce_timeout: float = 0.0  # 0: waits for room as long as it takes
         self._freed = False
         self._closed: asyncio.Future[None] = loop.create_future()
         self._numbers = itertools.count(1).__next__
@@ -85,8 +86,7 @@ class Link:
         self._line = Line()
         self._producing = Line()
         self._when_room: list[Callable[[], None]] = []
-        self._fd = native.completion_fd()
-        loop.add_reader(self._fd, self._drain)
+        self._watch = watch(native, loop, self._drain)
 
     # ---- operations ----
 
@@ -318,8 +318,7 @@ class Link:
     def discard(self) -> None:
         """Frees the handle, at once and without a word to the server."""
         self.closing = self._freed = True
-        if not self.loop.is_closed():
-            self.loop.remove_reader(self._fd)
+        self._watch.stop()
         self.native.free()
 
     def abandon(self, then: Callable[[], object]) -> None:
@@ -340,8 +339,7 @@ class Link:
     def _abandon(self, then: Callable[[], object]) -> None:
         if not self._freed:
             dropped = 0
-            if not self.loop.is_closed():
-                self.loop.remove_reader(self._fd)
+            self._watch.stop()
             if not self.closing:  # else: a close() that was cancelled is carried out
                 dropped = sum(1 for future in self._futures.values() if not future.done())
                 self._begin_close()

@@ -31,11 +31,11 @@ class Lease:
     def __init__(
         self, link: Link, queue_id: int, number: int, dequeued_at_us: int, worker_id: int
     ) -> None:
-        self.link = link
-        self.queue_id = queue_id
-        self.number = number
-        self.dequeued_at_us = dequeued_at_us
-        self.worker_id = worker_id
+        self.link: Link = link
+        self.queue_id: int = queue_id
+        self.number: int = number
+        self.dequeued_at_us: int = dequeued_at_us
+        self.worker_id: int = worker_id
 
 
 class Message(Generic[Payload]):

@@ -7,7 +7,6 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from ._codec import decode
 from ._moment import moment, moment_or_none
 
 
@@ -43,6 +42,8 @@ class MessageInfo:
 
     @classmethod
     def _of(cls, record: dict[str, Any]) -> MessageInfo:
+        from ._decoder import decode
+
         return cls(
             id=record["id"],
             queue_id=record["queue_id"],

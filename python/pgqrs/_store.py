@@ -233,6 +233,8 @@ class _Once:
 
 async def open_store(config: Config) -> Store:
     """Connects. An embedded server is started first, in a thread."""
+    from . import _decoder  # noqa: F401 - now, and not when the first message arrives
+
     config = replace(config)  # whoever holds the other may change it afterwards
     try:
         loaded = library()

@@ -29,7 +29,7 @@ def start_in_thread(
     context = contextvars.copy_context()
     context.run(caller.set, None)  # what it calls in its turn, in a loop of its own, is not ours
     loop = asyncio.get_running_loop()
-    return loop.run_in_executor(executor, context.run, function, *arguments)
+    return loop.run_in_executor(executor, lambda: context.run(function, *arguments))
 
 
 async def in_thread(function: Callable[..., Answer], *arguments: object) -> Answer:

@@ -37,7 +37,7 @@ from ._errors import PgqrsError
 
 __all__ = ["QueueCollector"]
 
-log = logging.getLogger("pgqrs")
+log: logging.Logger = logging.getLogger("pgqrs")
 
 
 class QueueCollector(Collector):

@@ -51,8 +51,8 @@ class Command(click.Command):
         super().__init__(*arguments, **options)
         self.params += _shared()
 
-    def invoke(self, context: click.Context) -> Any:
-        result = super().invoke(context)
+    def invoke(self, ctx: click.Context) -> Any:
+        result = super().invoke(ctx)
         return run(result) if inspect.iscoroutine(result) else result
 
 
@@ -69,9 +69,9 @@ class Group(click.Group):
 class Root(Group):
     """The command line as a whole: where what went wrong becomes an exit status."""
 
-    def invoke(self, context: click.Context) -> Any:
+    def invoke(self, ctx: click.Context) -> Any:
         with exit_statuses():
-            return super().invoke(context)
+            return super().invoke(ctx)
 
 
 @click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"]})

@@ -10,7 +10,7 @@ import click
 
 from .. import _types
 from .._api import produce as produce_
-from .._codec import decode
+from .._decoder import decode
 from .._errors import PgqrsConnectionError, PgqrsError
 from .._store import Store
 from ._command import Command

@@ -47,6 +47,7 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
                 loop.add_signal_handler(number, stop, number)
         return await coroutine
 
+    result = None
     try:
         result = asyncio.run(main())
     except asyncio.CancelledError:

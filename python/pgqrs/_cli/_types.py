@@ -19,7 +19,7 @@ class Duration(click.ParamType):  # type: ignore[type-arg]  # generic from 8.3 o
     name = "duration"
 
     def convert(
-        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         if isinstance(value, int | float):
             return value
@@ -36,7 +36,7 @@ class Moment(click.ParamType):  # type: ignore[type-arg]
     name = "moment"
 
     def convert(
-        self, value: Any, parameter: click.Parameter | None, context: click.Context | None
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> datetime:
         if isinstance(value, datetime):
             return value

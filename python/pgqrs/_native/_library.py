@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _status
 from ._cffi import ffi
 from ._protocol import LibraryError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAME = {"darwin": "libpgqrs.dylib", "win32": "pgqrs.dll"}.get(sys.platform, "libpgqrs.so")
 
@@ -67,6 +69,8 @@ def load(path: Path | None = None) -> None:
     global lib
     if lib is not None:
         return
+    from pathlib import Path
+
     path = path or Path(__file__).with_name(NAME)
     if not path.exists():
         raise LibraryError(
@@ -78,7 +82,8 @@ def load(path: Path | None = None) -> None:
     except OSError as error:
         raise LibraryError(f"the C library of pgqrs cannot be loaded: {error}") from error
     check(loaded, path)
-    os.register_at_fork(after_in_child=_leave)
+    if sys.platform != "win32":
+        os.register_at_fork(after_in_child=_leave)
     lib = loaded
 
 

@@ -60,9 +60,11 @@ class NativeBatch(Protocol):
 
     def headers(self) -> Iterator[Header]:
         """The messages, in delivery order; not to be used after free()."""
+        ...
 
     def payload(self, offset: int, length: int) -> bytes:
         """A copy of one payload."""
+        ...
 
     def free(self) -> None:
         """Gives the memory back, and what was not delivered to the queue. A
@@ -74,22 +76,27 @@ class NativeStore(Protocol):
 
     def completion_fd(self) -> int:
         """The descriptor that is readable while completions wait."""
+        ...
 
     def drain(self) -> list[Completion]:
         """What has completed, at most DRAIN_SIZE at a time."""
+        ...
 
     def wait(self, timeout_us: int) -> bool:
         """Blocks until drain() would return something; False after the time."""
+        ...
 
     def result(self, status: int, kind: int, value: int, data: int) -> Any:
         """What a completion brought, and frees it: a Failure, None, int, list of
         ids, list of bool, list of moments, NativeBatch, or what JSON says."""
+        ...
 
     def discard(self, kind: int, data: int) -> None:
         """Frees what a completion brought that nobody waits for any more."""
 
     def last_error(self) -> str:
         """Why this thread's last submit was refused."""
+        ...
 
     def cancel(self, target: int) -> None: ...
 
@@ -100,6 +107,7 @@ class NativeStore(Protocol):
 
     def log(self, op: int, level: int) -> int:
         """Asks for log records: completions with MORE, each a dict."""
+        ...
 
     def produce(self, op: int, queue: bytes, payload: bytes, delay_us: int, worker: int) -> int: ...
 
@@ -123,6 +131,7 @@ class NativeStore(Protocol):
         worker: int,
     ) -> int:
         """Ids that come back negative are those of messages that have the key."""
+        ...
 
     def admit(
         self,
@@ -140,11 +149,13 @@ class NativeStore(Protocol):
 
     def request(self, op: int, name: bytes, arguments: bytes) -> int:
         """Asks for what is on no hot path; docs/abi.md lists the requests."""
+        ...
 
     def dequeue(self, op: int, worker: int, limit: int, vt_us: int) -> int: ...
 
     def consume_iter(self, op: int, queue: bytes, options: StreamOptions) -> int:
         """Opens a stream: its handle, or a status, which is negative."""
+        ...
 
     def credit(self, stream: int) -> int: ...
 
@@ -168,6 +179,7 @@ class NativeLibrary(Protocol):
 
     def connect(self, config: bytes, op: int) -> tuple[int, NativeStore | None]:
         """A status; and where that is OK, a store that is being connected."""
+        ...
 
     def last_error(self) -> str: ...
 
@@ -186,11 +198,11 @@ class StreamOptions:
         until_empty: bool = False,
         worker_id: int = 0,
     ) -> None:
-        self.batch_size = batch_size
-        self.keep_delivered = keep_delivered
-        self.vt_us = vt_us
-        self.until_empty = until_empty
-        self.worker_id = worker_id
+        self.batch_size: int = batch_size
+        self.keep_delivered: bool = keep_delivered
+        self.vt_us: int = vt_us
+        self.until_empty: bool = until_empty
+        self.worker_id: int = worker_id
 
 
 class Deliveries:
@@ -200,5 +212,5 @@ class Deliveries:
     __slots__ = ("ids", "leases")
 
     def __init__(self, leases: array[int] | None, ids: array[int]) -> None:
-        self.leases = leases
-        self.ids = ids
+        self.leases: array[int] | None = leases
+        self.ids: array[int] = ids

@@ -19,3 +19,4 @@ class Transaction(Protocol):
 
     async def run(self, call: Call) -> str:
         """Runs the call and returns its one text. Errors are the driver's own."""
+        ...

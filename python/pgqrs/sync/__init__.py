@@ -48,6 +48,7 @@ from .. import (
     WorkerNotFoundError,
     WorkerStatus,
 )
+from .._public import move as _move
 from ._classes import (
     Admin,
     Archive,
@@ -152,8 +153,4 @@ __all__ = [
     "schema_sql",
 ]
 
-for _name in __all__:  # errors and reprs say pgqrs.sync.Message
-    _public = globals()[_name]
-    if getattr(_public, "__module__", "").startswith("pgqrs.sync."):
-        _public.__module__ = "pgqrs.sync"
-del _name, _public
+_move(__name__, (globals()[_name] for _name in __all__))

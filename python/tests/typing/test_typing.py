@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -12,26 +13,34 @@ import pytest
 import pgqrs
 
 HERE = Path(__file__).parent
+CHECKERS = {
+    "mypy": [sys.executable, "-m", "mypy", "--strict", "--config-file", ""],
+    "pyright": [sys.executable, "-m", "pyright", "--pythonpath", sys.executable],
+}
 
 
-def check(program: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--config-file", "", str(HERE / program)],
-        capture_output=True,
-        text=True,
-        env={"MYPYPATH": str(Path(pgqrs.__file__).parents[1]), "PATH": ""},
-    )
+def check(checker: str, program: str) -> subprocess.CompletedProcess[str]:
+    ours = {
+        "MYPYPATH": str(Path(pgqrs.__file__).parents[1]),
+        "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",  # or it asks for its newest version
+    }
+    command = [*CHECKERS[checker], str(HERE / program)]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | ours)
 
 
 @pytest.mark.parametrize("program", ["user_program.py", "blocking_program.py"])
-def test_mypy_strict_passes_on_a_users_program(program):
-    answer = check(program)
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_a_users_program_passes(checker, program):
+    answer = check(checker, program)
     assert answer.returncode == 0, answer.stdout
 
 
-def test_mypy_finds_each_mistake():
-    answer = check("wrong_program.py")
-    found = {int(number) for number in re.findall(r"wrong_program\.py:(\d+): error", answer.stdout)}
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_each_mistake_is_found(checker):
+    answer = check(checker, "wrong_program.py")
+    found = {
+        int(number) for number in re.findall(r"wrong_program\.py:(\d+):.*error", answer.stdout)
+    }
     lines = (HERE / "wrong_program.py").read_text().splitlines()
     assert found == {n for n, line in enumerate(lines, 1) if line.endswith("# mistake")}, (
         answer.stdout

@@ -13,7 +13,8 @@ from datetime import datetime
 import pytest
 
 import pgqrs
-from pgqrs._codec import TURN, decode, encode, encode_all, encode_array
+from pgqrs._codec import TURN, encode, encode_all, encode_array
+from pgqrs._decoder import decode
 
 EXACT = [
     None,

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pgqrs
-from pgqrs._codec import decode, encode
+from pgqrs._codec import encode
+from pgqrs._decoder import decode
 
 ECONOMICAL = settings(
     max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)

