@@ -46,18 +46,32 @@ type Batch struct {
 	// suspect: one of its messages may kill its process; see suspect.go.
 	suspect bool
 
-	mu        sync.Mutex
-	control   *BatchControl
-	freed     bool
-	settled   []bool
-	unsettled int
-	spoiled   bool // something undelivered was lost: nothing more is handed on
-	renewing  bool
-	expires   time.Time // of what is kept, by our monotonic clock, on the safe side
-	promised  time.Time // of everything: the lease as it was drawn
-	retryAt   time.Time // an extension failed: not before
-	marks     []mark    // KeepDelivered: when the keeper saw what delivered
+	mu       sync.Mutex
+	control  *BatchControl
+	freed    bool
+	fates    []fate
+	open     int  // of them
+	settled  int  // of them
+	spoiled  bool // something undelivered was lost: nothing more is handed on
+	renewing bool
+	expires  time.Time // of what is kept, by our monotonic clock, on the safe side
+	promised time.Time // of everything: the lease as it was drawn
+	retryAt  time.Time // an extension failed: not before
+	marks    []mark    // KeepDelivered: when the keeper saw what delivered
 }
+
+// fate is what this process knows of a message that it leased.
+type fate int8
+
+const (
+	// fateOpen: it is held, or may be.
+	fateOpen fate = iota
+	// fateLetGo: it is kept no more, because it went back, was held for too long, or is said to
+	// be held no more; which may be the work of a call whose answer has not come yet.
+	fateLetGo
+	// fateSettled: a call has ended it, or was told that there is nothing to end.
+	fateSettled
+)
 
 // mark says that the messages before index were delivered by that moment.
 type mark struct {
@@ -72,7 +86,7 @@ func newBatch(s *Store, st *Stream, p *backend.MessageDequeueParams, r *backend.
 	b := &Batch{
 		QueueID: p.QueueID, Lease: first.Lease, WorkerID: p.WorkerID, DequeuedAt: first.DequeuedAt, Messages: r.Messages,
 		store: s, stream: st, vt: vt, sorted: true, suspect: first.ReadCount >= suspectFrom,
-		ids: make([]int64, len(r.Messages)), settled: make([]bool, len(r.Messages)), unsettled: len(r.Messages),
+		ids: make([]int64, len(r.Messages)), fates: make([]fate, len(r.Messages)), open: len(r.Messages),
 	}
 	for i := range r.Messages {
 		b.ids[i] = r.Messages[i].ID
@@ -148,7 +162,7 @@ func (b *Batch) Free() {
 	}
 	b.mu.Lock()
 	b.Messages = nil
-	over := b.unsettled == 0 || !b.keepsDelivered()
+	over := b.open == 0 || !b.keepsDelivered()
 	if !over {
 		b.note(time.Now())
 	}
@@ -173,9 +187,8 @@ func (b *Batch) takeUndelivered() []backend.Delivery {
 	b.freed = true
 	var back []backend.Delivery
 	for i := b.delivered(); i < len(b.ids); i++ {
-		if !b.settled[i] {
+		if b.end(i, fateLetGo) {
 			back = append(back, backend.Delivery{Lease: b.Lease, ID: b.ids[i]})
-			b.drop(i)
 		}
 	}
 	atomic.StoreInt64(&b.control.DeliverByNanos, math.MinInt64)
@@ -204,26 +217,26 @@ func (b *Batch) undelivered() int {
 func (b *Batch) isOver() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.unsettled == 0 || !b.keepsDelivered() && (b.freed || b.delivered() == len(b.ids))
+	return b.open == 0 || !b.keepsDelivered() && (b.freed || b.delivered() == len(b.ids))
 }
 
 // keepsDelivered says whether delivered messages are kept alive, too.
 func (b *Batch) keepsDelivered() bool { return b.stream != nil && b.stream.options.KeepDelivered }
 
-// holds says whether a message is of this batch and not settled; certain: and its
-// lease lasts by our own clock.
+// holds says whether a message is of this batch and no call has settled it; certain: and
+// its lease lasts by our own clock.
 func (b *Batch) holds(id int64) (held, certain bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	i := b.index(id)
-	if i < 0 || b.settled[i] {
+	if i < 0 || b.fates[i] == fateSettled {
 		return false, false
 	}
 	end := b.promised
 	if b.keepsDelivered() {
 		end = b.expires
 	}
-	return true, time.Now().Before(end)
+	return true, b.fates[i] == fateOpen && time.Now().Before(end)
 }
 
 // index finds a message by id: -1 when it is not of this batch.
@@ -243,24 +256,40 @@ func (b *Batch) index(id int64) int {
 	return -1
 }
 
-// settle notes that a delivery is over, and says whether all are.
-func (b *Batch) settle(id int64) (all bool) {
+// settle notes that a call has ended a delivery, and says whether nothing of the batch is
+// open any more, and whether calls have ended all of it.
+func (b *Batch) settle(id int64) (over, all bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if i := b.index(id); i >= 0 {
-		b.drop(i)
+		b.end(i, fateSettled)
 	}
-	return b.unsettled == 0
+	return b.open == 0, b.settled == len(b.ids)
 }
 
-// drop notes that a message is settled, or held no more; false: it was so before.
-// The caller holds mu.
-func (b *Batch) drop(i int) bool {
-	if b.settled[i] {
+// letGo notes that a delivery is kept no more, and says whether nothing is open any more.
+func (b *Batch) letGo(id int64) (over bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if i := b.index(id); i >= 0 {
+		b.end(i, fateLetGo)
+	}
+	return b.open == 0
+}
+
+// end notes the fate of a message; false: it was not open. The caller holds mu.
+func (b *Batch) end(i int, f fate) bool {
+	before := b.fates[i]
+	if f > before {
+		b.fates[i] = f
+	}
+	if f == fateSettled && before != fateSettled {
+		b.settled++
+	}
+	if before != fateOpen {
 		return false
 	}
-	b.settled[i] = true
-	b.unsettled--
+	b.open--
 	return true
 }
 

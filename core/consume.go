@@ -205,9 +205,12 @@ func (l *consumeLoop) handle(m *Message, vt time.Duration) {
 		deliveries: []backend.Delivery{delivery}, failures: why,
 		done: func(answers []backend.Extension, err error) {
 			defer func() { <-l.answers; l.running.Done() }()
-			if err != nil {
+			switch {
+			case transient(err): // as it is for all that end just then
+				l.store.outage.failed("storing the answers of handlers, whose messages come again", err)
+			case err != nil:
 				l.store.log.Error("the answer of a handler was not stored; its message comes again", "queue", l.queue, "id", m.ID, "error", err)
-			} else if !answers[0].Held && !key.noWait {
+			case !answers[0].Held && !key.noWait:
 				l.store.log.Warn("the lease was lost while the handler ran; the message is delivered again", "queue", l.queue, "id", m.ID)
 			}
 		},

@@ -128,7 +128,7 @@ func (b *Batch) plan(now time.Time) (extend []backend.Delivery, due time.Time, k
 		return nil, due, true
 	}
 	for i := from; i < len(b.ids); i++ {
-		if !b.settled[i] {
+		if b.fates[i] == fateOpen {
 			extend = append(extend, backend.Delivery{Lease: b.Lease, ID: b.ids[i]})
 		}
 	}
@@ -146,7 +146,7 @@ func (b *Batch) nextExtension() time.Time { return b.expires.Add(-b.vt * 2 / 3) 
 // keptFrom returns the index from which on unsettled messages are kept, and
 // whether there can be any. The caller holds mu.
 func (b *Batch) keptFrom(now time.Time) (int, bool) {
-	if b.unsettled == 0 {
+	if b.open == 0 {
 		return 0, false
 	}
 	if !b.keepsDelivered() {
@@ -157,7 +157,7 @@ func (b *Batch) keptFrom(now time.Time) (int, bool) {
 	}
 	b.note(now)
 	b.lapse(now)
-	return 0, b.unsettled > 0
+	return 0, b.open > 0
 }
 
 // note remembers when what was delivered. A freed batch is delivered whole, or
@@ -184,7 +184,7 @@ func (b *Batch) lapse(now time.Time) {
 		b.marks = b.marks[1:]
 	}
 	for i := range n {
-		if b.drop(i) {
+		if b.end(i, fateLetGo) {
 			b.store.log.Warn("a message was not settled within max_lease; its lease lapses", "queue", b.stream.queue, "id", b.ids[i])
 		}
 	}
@@ -220,7 +220,7 @@ func (b *Batch) extended(kept []backend.Delivery, answers []backend.Extension, a
 		switch at := b.index(kept[i].ID); {
 		case a.Held && (vt.IsZero() || a.VT.Before(vt)):
 			vt = a.VT
-		case !a.Held && b.drop(at):
+		case !a.Held && b.end(at, fateLetGo):
 			// What was delivered its handler learns when it settles.
 			lost = lost || at >= delivered && !b.freed
 		}

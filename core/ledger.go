@@ -141,16 +141,18 @@ func (l *ledger) settledOfLease(deliveries []backend.Delivery) {
 	if b == nil {
 		return
 	}
-	all := false
+	over, all := false, false
 	for _, d := range deliveries {
-		all = b.settle(d.ID)
+		over, all = b.settle(d.ID)
 	}
-	if !all {
+	if all {
+		l.mu.Lock()
+		l.remove(b)
+		l.mu.Unlock()
+	}
+	if !over {
 		return
 	}
-	l.mu.Lock()
-	l.remove(b)
-	l.mu.Unlock()
 	b.store.keeper.forget(b)
 	if b.stream != nil {
 		b.stream.batchEnded()
@@ -168,13 +170,13 @@ func (l *ledger) lapse(deliveries []backend.Delivery) {
 		if b == nil || !b.keepsDelivered() {
 			continue
 		}
-		if b.settle(d.ID) {
+		if b.letGo(d.ID) {
 			b.stream.batchEnded()
 		}
 	}
 }
 
-// holds says whether a delivery is known and not settled by this process; certain:
+// holds says whether a delivery is known and was not settled by a call; certain:
 // and its lease lasts by our own clock, so that nobody else can have touched it.
 func (l *ledger) holds(d backend.Delivery) (held, certain bool) {
 	l.mu.Lock()

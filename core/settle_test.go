@@ -382,3 +382,51 @@ func TestALostAnswerBehindTheEndOfTheLeaseIsUnknown(t *testing.T) {
 		}
 	})
 }
+
+// While an acknowledgement hangs that was carried out, the keeper is told that the message
+// is held no more. That is no reason to deny it.
+func TestAnAcknowledgementWhoseAnswerIsLostIsNotDeniedBecauseOfTheKeeper(t *testing.T) {
+	for _, verb := range []string{"archive", "delete"} {
+		t.Run(verb, func(t *testing.T) {
+			onEach(t, func(t *testing.T, p *place) {
+				f := newFaulty()
+				s := p.through(t, f.wrap)
+				p.produce(t, "tasks", 2)
+				st := openStream(t, s, "tasks", pgqrs.StreamOptions{VT: vt, KeepDelivered: true})
+				b := next(t, st)
+				m, kept := take(t, b), take(t, b)
+				b.Free()
+				var once sync.Once
+				f.failAfter(verb, func(context.Context) (err error) {
+					once.Do(func() {
+						// The next but one begins behind the answer of the next.
+						asked := f.countCalls("extend")
+						until(t, "the keeper was told", func() bool { return f.countCalls("extend") >= asked+3 })
+						err = lostAnswer()
+					})
+					return err
+				})
+				settle := s.Archive
+				if verb == "delete" {
+					settle = s.Delete
+				}
+				held, err := settle(t.Context(), target(m))
+				// Of a delete the server knows only that the message is gone.
+				unknown := verb == "delete" && errors.Is(err, pgqrs.ErrConnection)
+				if (err != nil || !held[0]) && !unknown {
+					t.Errorf("%v, %v", held, err)
+				}
+				if held, err := s.Archive(t.Context(), target(m)); err != nil || held[0] {
+					t.Errorf("a second call: %v, %v", held, err)
+				}
+				if held, err := s.Archive(t.Context(), target(kept)); err != nil || !held[0] {
+					t.Errorf("its neighbour: %v, %v", held, err)
+				}
+				closeStream(t, st)
+				if n := s.CountHeld(); n != 0 {
+					t.Errorf("the process remembers %d batches", n)
+				}
+			})
+		})
+	}
+}
