@@ -13,12 +13,15 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 GO_LICENSES := github.com/google/go-licenses@v1.6.0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# What users have, wherever they are.
+ELSEWHERE := ./core ./core/backend/... ./capi/internal/bridge
+
 # What the C library and the package are made of.
 GO_SOURCES := $(shell find core capi -type f ! -name '*_test.go' ! -path '*/testdata/*') go.mod go.sum
 PACKAGING := pyproject.toml setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help audit demo build lint fmt check test test-race fuzz soak stress model sync bench licences wheel wheel-release sdist deps clean
+.PHONY: help audit cross demo build lint fmt check test test-race fuzz soak stress model sync bench licences wheel wheel-release sdist deps clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -51,6 +54,10 @@ lint: $(VENV)/.built $(VENV)/.tools ## look for mistakes without running anythin
 check: lint ## the quick checks, before each commit
 	$(BIN)/python scripts/check.py
 	$(BIN)/python scripts/make_sync.py --check
+
+cross: ## compile the Go code for macOS and Windows, too, without cgo and without running it
+	GOOS=darwin CGO_ENABLED=0 go build $(ELSEWHERE)
+	GOOS=windows CGO_ENABLED=0 go build $(ELSEWHERE)
 
 sync: $(VENV)/.built $(VENV)/.tools ## write the blocking API after the asynchronous one
 	$(BIN)/python scripts/make_sync.py

@@ -233,8 +233,6 @@ class _Once:
 
 async def open_store(config: Config) -> Store:
     """Connects. An embedded server is started first, in a thread."""
-    from . import _decoder  # noqa: F401 - now, and not when the first message arrives
-
     config = replace(config)  # whoever holds the other may change it afterwards
     try:
         loaded = library()
@@ -246,6 +244,9 @@ async def open_store(config: Config) -> Store:
         reached, stop_server = config.with_dsn(dsn), _Once(stop)
     try:
         link = await open_link(loaded, reached.encoded())
+        # Now, and not when the first message arrives; and not in the turn of the loop that
+        # opened the library, which took long enough.
+        from . import _decoder  # noqa: F401
     except BaseException:
         if stop_server.pending:
             # Not awaited where we were cancelled; the thread ends by itself.

@@ -63,7 +63,8 @@ def test_the_tables_fit_each_other() -> None:
             assert set(workload.subjects) <= set(SUBJECTS)
     assert {subject.driver for subject in SUBJECTS.values()} == set(DRIVERS)
     for driver in DRIVERS.values():
-        assert driver.go or (PROJECT / "bench" / "peers" / f"{driver.id}.py").exists()
+        peer = PROJECT / "bench" / "peers" / f"{driver.file or driver.id}.py"
+        assert driver.go or peer.exists()
 
 
 def test_goals_and_explanations_speak_of_what_is_measured() -> None:
