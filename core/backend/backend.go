@@ -159,6 +159,11 @@ type MessageBackend interface {
 	// or dead at once where this was the last delivery that it may have.
 	MessageFail(ctx context.Context, p *MessageFailParams) (*MessageFailResult, error)
 
+	// MessageSeize deletes or releases one live message by its id, whoever holds it. Of it
+	// and a dequeue one comes first, and the other finds what that left.
+	// ErrMessageNotFound when there is none of that id.
+	MessageSeize(ctx context.Context, p *MessageSeizeParams) (*MessageSeizeResult, error)
+
 	// MessageGet reads one live, archived or dead message by id, by an index.
 	// ErrMessageNotFound when there is none.
 	MessageGet(ctx context.Context, p *MessageGetParams) (*MessageRecord, error)

@@ -27,10 +27,12 @@ var requests = map[string]request{
 
 	"footprint": answered(footprint),
 
+	"message_delete":  answered(messageDelete),
 	"message_fail":    answered(messageFail),
 	"message_get":     answered(messageGet),
 	"message_history": answered(messageHistory),
 	"message_list":    answered(messageList),
+	"message_release": answered(messageRelease),
 
 	"metrics_get":    answered(metricsGet),
 	"metrics_list":   answered(metricsList),

@@ -73,7 +73,7 @@ type queries struct {
 	MessageProduceTx, MessageDetach, MessageFreeLeases, MessageArchiveTx, MessageDeleteTx                   string
 	MessageProduceKeyed, MessageProduceKeyedTx, DedupSweep, DedupPurge                                      string
 	MetricsGet, MetricsList, MetricsSystem, MetricsFold                                                     string
-	MessageFail, MessageHistory, MessageAttempted, MessageGone                                              string
+	MessageFail, MessageHistory, MessageAttempted, MessageGone, MessageSeize                                string
 	ArchiveList, ArchiveCount, ArchiveReplay, ArchiveDelete, ArchivePurgeBound, ArchivePurge, ArchiveExpire string
 	MessageGet, MessageList, MessageCount                                                                   string
 	ListenerOpen, ListenerSleep, ListenerTest, QueueNotify                                                  string

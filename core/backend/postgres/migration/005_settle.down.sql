@@ -2,6 +2,7 @@ drop function {schema}.pgqrs_purge(bigint, bigint, integer);
 drop function {schema}.pgqrs_delete_tx(uuid, bigint, bigint[], bigint[]);
 drop function {schema}.pgqrs_archive_tx(uuid, bigint, bigint[], bigint[]);
 drop function {schema}.pgqrs_detach(bigint, bigint[], bigint[], bigint[]);
+drop function {schema}.pgqrs_seize(bigint, boolean, boolean, timestamptz);
 drop function {schema}.pgqrs_fail(bigint, bigint[], bigint[], bigint[], text[], interval[], interval[], integer, text, interval, interval, float8, timestamptz);
 drop function {schema}.pgqrs_retry_delay(text, interval, interval, float8, integer);
 drop function {schema}.pgqrs_release(bigint, bigint[], bigint[], bigint[], boolean, interval, timestamptz);
