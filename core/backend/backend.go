@@ -124,6 +124,9 @@ type WorkerBackend interface {
 	// WorkerPurge deletes rows that are of no use any more, and returns how many.
 	// Messages go on naming the workers that they were produced or leased by.
 	WorkerPurge(ctx context.Context, p *WorkerPurgeParams) (int64, error)
+	// WorkerLeases counts what workers hold, those that hold anything, ordered by worker
+	// and queue. It reads the rows of what is leased and no messages.
+	WorkerLeases(ctx context.Context, p *WorkerLeasesParams) ([]WorkerLeases, error)
 	// WorkerHeld lists deliveries that are not settled, their vt passed or not,
 	// ordered by lease and id.
 	WorkerHeld(ctx context.Context, p *WorkerHeldParams) ([]Delivery, error)

@@ -59,6 +59,7 @@ var requests = map[string]request{
 	"worker_get":       oneWorker((*pgqrs.Store).GetWorker),
 	"worker_health":    answered(workerHealth),
 	"worker_interrupt": oneWorker((*pgqrs.Store).InterruptWorker),
+	"worker_leases":    answered(workerLeases),
 	"worker_list":      answered(workerList),
 	"worker_purge":     answered(workerPurge),
 	"worker_reclaim":   answered(workerReclaim),

@@ -68,7 +68,7 @@ type queries struct {
 	QueueGet, QueueCreate, QueueList, QueueCount, QueueUpdate, QueuePause, QueueResume                      string
 	QueueDelete, QueuePurgeBound, QueuePurge, QueueMerge                                                    string
 	WorkerRegister, WorkerMove, WorkerBeat, WorkerGet, WorkerList, WorkerHealth                             string
-	WorkerPurge, WorkerHeld                                                                                 string
+	WorkerPurge, WorkerHeld, WorkerLeases                                                                   string
 	MessageProduce, MessageDequeue, MessageArchive, MessageDelete, MessageExtend, MessageRelease            string
 	MessageProduceTx, MessageDetach, MessageFreeLeases, MessageArchiveTx, MessageDeleteTx                   string
 	MessageProduceKeyed, MessageProduceKeyedTx, DedupSweep, DedupPurge                                      string

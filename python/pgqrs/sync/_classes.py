@@ -26,6 +26,7 @@ from pgqrs import (
     SystemStats,
     WorkerHealth,
     WorkerInfo,
+    WorkerLeases,
     WorkerStatus,
 )
 from pgqrs._payload_type import Payload
@@ -709,6 +710,11 @@ class Workers(Facade[pgqrs.Workers]):
     def health_by_queue(self, timeout_seconds: float = 60) -> builtins.list[WorkerHealth]:
         """The same for each queue that has workers, ordered by its id."""
         return run(self._inner.health_by_queue(timeout_seconds))
+
+    def leases(self, queue: str | None = None) -> builtins.list[WorkerLeases]:
+        """What workers hold, those that hold anything, from one queue or from all: one for
+        each worker and queue. It reads no messages."""
+        return run(self._inner.leases(queue))
 
     def suspend(self, worker_id: int) -> WorkerInfo:
         """Makes it fetch, or produce, nothing until resume(). What it holds it keeps."""
