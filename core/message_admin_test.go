@@ -62,6 +62,9 @@ func TestAMessageIsDeletedOrReleasedByItsID(t *testing.T) {
 		if was, err := again[0].Archive(t.Context()); !was || err != nil {
 			t.Error(was, err)
 		}
+		if n, err := s.QueueMetrics(t.Context(), "tasks"); err != nil || n.Acked != 1 || n.Depth != 1 || n.Produced != 4 {
+			t.Errorf("what was deleted by its id counts as acknowledged: %+v, %v", n, err)
+		}
 		for what, err := range map[string]error{
 			"deleted":  s.DeleteMessage(t.Context(), ids[3], true),
 			"archived": s.DeleteMessage(t.Context(), ids[2], true),

@@ -43,7 +43,8 @@ func (b *Backend) MessageDelete(ctx context.Context, p *backend.MessageDeletePar
 	defer b.leave()
 	now := b.moment(p.At)
 	outcomes := b.settle(p.QueueID, p.Deliveries, func(q *queue, m *message) {
-		q.drop(b.store, m, now)
+		q.drop(b.store, m)
+		q.tally.count(now, 0, 1)
 	})
 	for i, d := range p.Deliveries {
 		if p.Again && outcomes[i] == backend.NotHeld && b.store.messages[d.ID] == nil {
@@ -105,7 +106,7 @@ func (b *Backend) MessageSeize(ctx context.Context, p *backend.MessageSeizeParam
 	r.Done = true
 	switch {
 	case p.Delete:
-		q.drop(b.store, m, now)
+		q.drop(b.store, m)
 	case r.State == backend.StateDelayed:
 		q.line.move(m, now)
 	case r.State == backend.StateLeased:
@@ -115,10 +116,9 @@ func (b *Backend) MessageSeize(ctx context.Context, p *backend.MessageSeizeParam
 }
 
 // drop deletes a live message.
-func (q *queue) drop(s *store, m *message, now time.Time) {
+func (q *queue) drop(s *store, m *message) {
 	heap.Remove(&q.line, m.place)
 	delete(s.messages, m.ID)
-	q.tally.count(now, 0, 1)
 }
 
 // goBack ends a delivery without an archive: the message is ready again delay after now.

@@ -172,7 +172,7 @@ create trigger pgqrs_attempts_trim
 -- counted late.
 --
 -- archived and dead are how many are kept: less what was removed or replayed. produced
--- and acked (archived or deleted, but not purged) only grow.
+-- and acked (archived or deleted by whoever held the lease) only grow.
 create table {schema}.pgqrs_tally (
     queue_id bigint      not null,
     at       timestamptz not null,

@@ -358,7 +358,8 @@ $body$;
 -- afterwards, since the lease does not hold the message any more. One row, about the
 -- message as it was found, or none where there is no such message; done is false where
 -- it is not alive, or leased and not to be touched. What is ready stays as it is when it
--- is released.
+-- is released. What is deleted so was handled by nobody, and is not counted as
+-- acknowledged, as after a purge.
 --
 -- What is leased, or was and its lease ran out, is settled as by its holder: behind the
 -- lease's turn, and the look at it is repeated there. What nobody holds is taken out of
@@ -420,11 +421,14 @@ begin
                 continue; -- the holder may have settled it meanwhile, or extended its lease
             end if;
             if erase then
-                perform from {schema}.pgqrs_delete(of_queue, array[turn], array[message_id], array[message_id]);
+                perform from {schema}.pgqrs_take(of_queue, array[turn], array[message_id], array[message_id]);
             else
                 perform from {schema}.pgqrs_release(of_queue, array[turn], array[message_id], array[message_id], false, '0', at);
             end if;
             done := found;
+            if done and erase then
+                perform {schema}.pgqrs_erase(of_queue, array[alone]);
+            end if;
             exit when done;
             continue;
         end if;
@@ -444,7 +448,6 @@ begin
             end if;
             if erase then
                 perform {schema}.pgqrs_erase(of_queue, array[alone]);
-                insert into {schema}.pgqrs_tally (queue_id, at, acked) values (of_queue, now, 1);
             else
                 insert into {schema}.pgqrs_spans (queue_id, lease, vt, since, read_ct, n, lo, hi, ids)
                 values (of_queue, 0, now, now, reads, 1, message_id, message_id, alone);
