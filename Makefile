@@ -34,12 +34,12 @@ build: $(VENV)/.built ## build the C library and install the package into .venv
 	@$(BIN)/python -c 'from importlib.metadata import version; print("pgqrs", version("pgqrs"), "is installed in $(VENV)")'
 
 fmt: $(VENV)/.tools ## format Go and Python
-	gofmt -w core capi bench soak
+	gofmt -w core capi bench soak examples
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix-only
 
 lint: $(VENV)/.built $(VENV)/.tools ## look for mistakes without running anything
-	@test -z "$$(gofmt -l core capi bench soak)" || { echo "not formatted (make fmt):"; gofmt -l core capi bench soak; exit 1; }
+	@test -z "$$(gofmt -l core capi bench soak examples)" || { echo "not formatted (make fmt):"; gofmt -l core capi bench soak examples; exit 1; }
 	go mod tidy -diff
 	go vet ./...
 	go run $(STATICCHECK) ./...

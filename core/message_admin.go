@@ -34,3 +34,35 @@ func (s *Store) ListMessages(ctx context.Context, f MessageFilter) ([]backend.Me
 		return s.backend.MessageList(ctx, &backend.MessageListParams{QueueID: q.ID, State: f.State, After: f.After, Limit: f.Limit})
 	})
 }
+
+// DeleteMessage deletes a live message by its id, without a trace: cancels it, where it
+// is ready or delayed. One that is leased is deleted only with force, since its holder may
+// be working on it: else ErrStateTransition. With force its holder settles nothing
+// afterwards, though what its handler did stays done. ErrMessageNotFound: there is no such
+// message, or it is archived or dead (DeleteDone).
+func (s *Store) DeleteMessage(ctx context.Context, id int64, force bool) error {
+	return s.seize(ctx, &backend.MessageSeizeParams{ID: id, Delete: true, FromHolder: force})
+}
+
+// ReleaseMessage makes a live message ready now, by its id: one that is delayed, or leased
+// to whom ever, who settles nothing afterwards. What is ready stays as it is.
+// ErrMessageNotFound: there is no such message, or it is archived or dead (ReplayMessage).
+func (s *Store) ReleaseMessage(ctx context.Context, id int64) error {
+	return s.seize(ctx, &backend.MessageSeizeParams{ID: id, FromHolder: true})
+}
+
+// seize deletes or releases a message that is alive, or says why not.
+func (s *Store) seize(ctx context.Context, p *backend.MessageSeizeParams) error {
+	r, err := administer(ctx, s, func() (*backend.MessageSeizeResult, error) { return s.backend.MessageSeize(ctx, p) })
+	switch {
+	case err != nil:
+		return err
+	case !r.Done && r.State == backend.StateLeased:
+		return backend.Errorf(ErrStateTransition, "message %d is leased: somebody may be working on it (only with force is it deleted all the same)", p.ID)
+	case !r.Done:
+		return backend.Errorf(ErrMessageNotFound, "message %d is %s, and not alive", p.ID, r.State)
+	case !p.Delete:
+		s.waker.produced(r.QueueID)
+	}
+	return nil
+}

@@ -93,6 +93,18 @@ func validateAge(age time.Duration) error {
 	return nil
 }
 
+// LeasesByWorker counts what workers hold, those that hold anything, of one queue or,
+// where its name is empty, of all: one row for each worker and queue.
+func (s *Store) LeasesByWorker(ctx context.Context, queue string) ([]backend.WorkerLeases, error) {
+	queueID, err := s.queueToAsk(ctx, queue)
+	if err != nil {
+		return nil, err
+	}
+	return administer(ctx, s, func() ([]backend.WorkerLeases, error) {
+		return s.backend.WorkerLeases(ctx, &backend.WorkerLeasesParams{QueueID: queueID})
+	})
+}
+
 // SuspendWorker, ResumeWorker, InterruptWorker and StopWorker change the state of a
 // worker of any process, and return it as it is then: see Worker. Another process
 // follows at its next heartbeat.

@@ -17,6 +17,7 @@ hidden byte empty_means_empty;           // "empty" only when nothing was ready 
 hidden byte dead_only_at_the_limit;      // dead is what was leased max_read_ct times, and nothing else
 hidden byte lost_answer_is_found;        // an archive asked again knows what the first try did
 hidden byte purge_leaves_nothing;        // what was live when a purge began is not when it has ended
+hidden byte leased_is_not_seized;        // a deletion by id without force takes nothing from a holder whose lease lasts
 hidden byte told_is_durable;             // what was answered survives a crash of the server
 
 // Of the low watermark.

@@ -1,5 +1,5 @@
 // The spans: what pgqrs_dequeue, pgqrs_take (archive, delete, extend, release),
-// pgqrs_merge and pgqrs_purge do with the rows of pgqrs_spans when they run at the same time.
+// pgqrs_merge, pgqrs_purge and pgqrs_seize do with the rows of pgqrs_spans when they run at the same time.
 //
 // A row is a set of messages that share a lease, a vt and a read_ct. READ COMMITTED
 // is modelled as PostgreSQL does it: a statement has a snapshot (which rows its
@@ -43,6 +43,13 @@
 //: purge    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=2 VERBS=3 PURGES=1 PURGE_LOOKS_ONCE ! purge_leaves_nothing
 //: purge    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=2 VERBS=3 PURGES=1 PURGE_DELETES_BY_BOUND ! no_message_is_lost
 //: purge    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=2 VERBS=3 PURGES=1 PURGE_WAITS_WHILE_HOLDING ! circle
+//: seize    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=1 VERBS=3 SEIZES=1
+//: seize    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=1 VERBS=3 SEIZES=2 TICKS=2
+//: seize    MESSAGES=2 PRODUCES=0 DEQUEUES=1 SETTLES=1 VERBS=3 SEIZES=1 PURGES=1
+//: seize    MESSAGES=3 PRODUCES=0 DEQUEUES=2 SETTLES=1 VERBS=3 SEIZES=1 MERGES=1
+//: seize    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=1 VERBS=3 SEIZES=1 CRASHES=1
+//: seize    MESSAGES=2 PRODUCES=0 SESSIONS=3 DEQUEUES=2 SETTLES=1 VERBS=1 SEIZES=1
+//: seize    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=1 VERBS=3 SEIZES=1 SEIZES_AS_SEEN ! leased_is_not_seized
 //: crash    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=1 VERBS=3 CRASHES=1
 //: crash    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=1 VERBS=3 CRASHES=1 ARCHIVE_IS_SOFT ! told_is_durable
 //: crash    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=1 VERBS=3 CRASHES=1 LEASE_BY_SEQUENCE ! lease_is_new
@@ -74,6 +81,9 @@
 #endif
 #ifndef PURGES
 #define PURGES 0
+#endif
+#ifndef SEIZES
+#define SEIZES 0
 #endif
 #ifndef TICKS
 #define TICKS 1
@@ -123,7 +133,7 @@ byte leased[MESSAGES];
 byte delivered[LEASES + 1];
 
 byte drawn; // the last lease number
-byte dequeues, settles, merges, purges, breaks; // done so far
+byte dequeues, settles, merges, purges, seizes, breaks; // done so far
 byte started; // sessions: they are alike, so they begin in their order
 
 // What has been so since a session's call began: ready messages (a dequeue), held
@@ -296,6 +306,7 @@ inline forget() {
 #include "spans_settle.inc"
 #include "spans_merge.inc"
 #include "spans_purge.inc"
+#include "spans_seize.inc"
 
 // The last message is produced in a transaction that reads the clock long before it
 // commits.
@@ -352,6 +363,10 @@ end:
 #if PURGES
   :: atomic { may_begin && purges < PURGES -> purges++; begin(alive); watched[me] = live }
      purge()
+#endif
+#if SEIZES
+  :: atomic { may_begin && seizes < SEIZES -> seizes++; begin(nothing) }
+     seize()
 #endif
   od;
 

@@ -144,6 +144,7 @@ def annotation(text: Any) -> str:
     for alias, meaning in (("Page", "list[ArchivedMessage]"), ("Attempts", "list[Attempt]")):
         text = re.sub(rf"\b{alias}\b", meaning, text)
     text = re.sub(r"\bHealths\b", "list[WorkerHealth]", text)
+    text = re.sub(r"\bLeases\b", "list[WorkerLeases]", text)
     return re.sub(r"\blist\[", "builtins.list[", text)
 
 

@@ -40,7 +40,10 @@ ACCEPTANCE = "python/tests/acceptance"
 ON_FURTHER_SERVERS = [
     *(
         f"--ignore=python/tests/{name}"
-        for name in ("packaging", "embedded", "unit", "typing", "soak", "cli", "hosts", "sync")
+        for name in (
+            *("packaging", "embedded", "unit", "typing", "soak", "cli", "hosts", "sync"),
+            "examples",
+        )
     ),
     *("-k", "not memory and not debug and not uvloop"),
 ]

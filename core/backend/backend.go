@@ -124,6 +124,9 @@ type WorkerBackend interface {
 	// WorkerPurge deletes rows that are of no use any more, and returns how many.
 	// Messages go on naming the workers that they were produced or leased by.
 	WorkerPurge(ctx context.Context, p *WorkerPurgeParams) (int64, error)
+	// WorkerLeases counts what workers hold, those that hold anything, ordered by worker
+	// and queue. It reads the rows of what is leased and no messages.
+	WorkerLeases(ctx context.Context, p *WorkerLeasesParams) ([]WorkerLeases, error)
 	// WorkerHeld lists deliveries that are not settled, their vt passed or not,
 	// ordered by lease and id.
 	WorkerHeld(ctx context.Context, p *WorkerHeldParams) ([]Delivery, error)
@@ -158,6 +161,11 @@ type MessageBackend interface {
 	// MessageFail ends deliveries as failed. Each message is ready again after its delay,
 	// or dead at once where this was the last delivery that it may have.
 	MessageFail(ctx context.Context, p *MessageFailParams) (*MessageFailResult, error)
+
+	// MessageSeize deletes or releases one live message by its id, whoever holds it. Of it
+	// and a dequeue one comes first, and the other finds what that left.
+	// ErrMessageNotFound when there is none of that id.
+	MessageSeize(ctx context.Context, p *MessageSeizeParams) (*MessageSeizeResult, error)
 
 	// MessageGet reads one live, archived or dead message by id, by an index.
 	// ErrMessageNotFound when there is none.

@@ -16,7 +16,7 @@ var (
 	// ErrRateLimited: more than the rate that was set; Error.RetryAfter says when it
 	// may go.
 	ErrRateLimited = errors.New("rate limited")
-	// ErrStateTransition: the state of the worker does not allow it.
+	// ErrStateTransition: the state of the worker, or of the message, does not allow it.
 	ErrStateTransition   = errors.New("state transition error")
 	ErrListenUnavailable = errors.New("notifications do not come through on this connection")
 	ErrClosed            = errors.New("store is closed")

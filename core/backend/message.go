@@ -211,6 +211,25 @@ type MessageListParams struct {
 	At      time.Time
 }
 
+// MessageSeizeParams names a live message that the caller need not hold. It is deleted, or
+// else made ready now, but where it is leased: that only with FromHolder, whose delivery
+// settles nothing afterwards.
+type MessageSeizeParams struct {
+	ID         int64
+	Delete     bool
+	FromHolder bool
+	At         time.Time
+}
+
+// MessageSeizeResult is the message as it was found, and whether it was settled. It was
+// not where it is leased, without FromHolder, or not alive. What is ready stays as it is
+// when it is to be made ready, and that is Done.
+type MessageSeizeResult struct {
+	QueueID int64
+	State   MessageState
+	Done    bool
+}
+
 // MessageCountParams names the queue to count.
 type MessageCountParams struct {
 	QueueID int64

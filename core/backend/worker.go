@@ -100,6 +100,22 @@ type WorkerPurgeParams struct {
 	At         time.Time
 }
 
+// WorkerLeasesParams asks what workers hold, from one queue where QueueID is not 0.
+type WorkerLeasesParams struct {
+	QueueID int64
+	At      time.Time
+}
+
+// WorkerLeases is what one worker holds from one queue: how many messages are leased to
+// it, and how long ago it was given the one that it has longest. Leases that ran out do
+// not count. The row of the worker may be gone.
+type WorkerLeases struct {
+	WorkerID int64
+	QueueID  int64
+	Leased   int64
+	Longest  time.Duration
+}
+
 // WorkerHeldParams asks for what is leased from a queue to one worker or, where
 // WorkerID is 0, to those workers of the queue that have not stopped and were silent
 // for SilentFor: at most Limit deliveries, those behind After.

@@ -14,7 +14,7 @@ What is public is named here, and documented where it is made:
     _queues     Queues                   _queue_info QueueInfo, QueueSettings
     _metrics    QueueMetrics, SystemStats  _schema   install, verify, uninstall
     _archive    Archive                  _archive_info ArchivedMessage, Attempt
-    _workers    Workers                  _worker_info WorkerInfo, WorkerHealth, WorkerStatus
+    _workers    Workers                  _worker_info WorkerInfo, WorkerHealth, …
     _queue_admin, _worker_admin, _archive_admin  Admin's parts of them
                                          _asking     what a Store and an Admin share
     _message    Message                  _link, _watch  completions to futures
@@ -94,7 +94,7 @@ from ._queues import Queues
 from ._schema import schema_sql
 from ._store import Store
 from ._types import BatchHandler, Handler
-from ._worker_info import WorkerHealth, WorkerInfo, WorkerStatus
+from ._worker_info import WorkerHealth, WorkerInfo, WorkerLeases, WorkerStatus
 from ._workers import Workers
 
 __all__ = [
@@ -139,6 +139,7 @@ __all__ = [
     "ValidationError",
     "WorkerHealth",
     "WorkerInfo",
+    "WorkerLeases",
     "WorkerNotFoundError",
     "WorkerStatus",
     "Workers",

@@ -107,7 +107,8 @@ class RateLimitedError(PgqrsError):
 
 
 class StateTransitionError(PgqrsError):
-    """A worker cannot go from its state to that one."""
+    """A worker cannot go from its state to that one; or a message is leased, and what was
+    asked would take it from its holder."""
 
 
 class TimeoutError(PgqrsError, builtins.TimeoutError):

@@ -1,4 +1,4 @@
-"""Messages: the table of live messages, to be looked at."""
+"""Messages: the table of live messages, to be looked at, and settled by their ids."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAGE = 100
 
 class Messages:
     """The table of live messages, what Store.get_messages() and Admin.get_messages()
-    return. To look leases nothing.
+    return. To look leases nothing; to settle by id needs no lease.
 
     QueueNotFoundError, of all that name a queue: there is none of that name."""
 
@@ -31,6 +31,21 @@ class Messages:
         if record["archived_at_us"] is not None:
             raise MessageNotFoundError(f"message {number} is {record['state']}, and not alive")
         return MessageInfo._of(record)
+
+    async def delete(self, message_id: int, *, force: bool = False) -> None:
+        """Deletes a live message by its id, without a trace: cancels it, where it is ready
+        or delayed. One that is leased is StateTransitionError, since somebody may be working
+        on it; with force it is deleted all the same, and its holder settles nothing
+        afterwards. MessageNotFoundError: there is no such message, or it is not alive."""
+        number = _types.message_id(message_id)
+        await self._source._request("message_delete", message_id=number, force=bool(force))
+
+    async def release(self, message_id: int) -> None:
+        """Makes a live message ready now, by its id: one that is delayed, or leased to whom
+        ever, who settles nothing afterwards. What is ready stays as it is.
+        MessageNotFoundError: there is no such message, or it is not alive."""
+        number = _types.message_id(message_id)
+        await self._source._request("message_release", message_id=number)
 
     async def list(
         self, queue: str | None = None, state: MessageState | str | None = None

@@ -1,4 +1,4 @@
-"""Records about workers: WorkerStatus, WorkerInfo, WorkerHealth."""
+"""Records about workers: WorkerStatus, WorkerInfo, WorkerHealth, WorkerLeases."""
 
 from __future__ import annotations
 
@@ -92,4 +92,25 @@ class WorkerHealth:
             interrupted=record["interrupted"],
             stopped=record["stopped"],
             stale=record["stale"],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerLeases:
+    """What one worker holds from one queue. Leases that ran out do not count."""
+
+    worker_id: int
+    queue_id: int
+    leased: int
+    """How many messages."""
+    longest: timedelta
+    """How long ago it was given the one that it has longest."""
+
+    @classmethod
+    def _of(cls, record: dict[str, Any]) -> WorkerLeases:
+        return cls(
+            worker_id=record["worker_id"],
+            queue_id=record["queue_id"],
+            leased=record["leased"],
+            longest=timedelta(microseconds=record["longest_us"]),
         )

@@ -7,13 +7,16 @@ from typing import Any, TypeAlias
 
 from . import _types
 from ._asking import Asking
-from ._worker_info import WorkerHealth, WorkerInfo, WorkerStatus
+from ._worker_info import WorkerHealth, WorkerInfo, WorkerLeases, WorkerStatus
 
 PAGE = 1000
 """How many workers one request lists at most."""
 
 Healths: TypeAlias = list[WorkerHealth]
 """In the class `list` is a method."""
+
+Leases: TypeAlias = list[WorkerLeases]
+"""The same."""
 
 
 class Workers:
@@ -66,6 +69,12 @@ class Workers:
     async def health_by_queue(self, timeout_seconds: float = 60) -> Healths:
         """The same for each queue that has workers, ordered by its id."""
         return await self._health(timeout_seconds, by_queue=True)
+
+    async def leases(self, queue: str | None = None) -> Leases:
+        """What workers hold, those that hold anything, from one queue or from all: one for
+        each worker and queue. It reads no messages."""
+        records = await self._source._request("worker_leases", queue=_queue_or_none(queue))
+        return [WorkerLeases._of(record) for record in records]
 
     async def _health(self, timeout_seconds: float, **arguments: Any) -> Healths:
         stale_after = max(1, _types.age_us(timeout_seconds, "timeout_seconds"))  # 0: the default

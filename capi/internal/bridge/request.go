@@ -27,10 +27,12 @@ var requests = map[string]request{
 
 	"footprint": answered(footprint),
 
+	"message_delete":  answered(messageDelete),
 	"message_fail":    answered(messageFail),
 	"message_get":     answered(messageGet),
 	"message_history": answered(messageHistory),
 	"message_list":    answered(messageList),
+	"message_release": answered(messageRelease),
 
 	"metrics_get":    answered(metricsGet),
 	"metrics_list":   answered(metricsList),
@@ -57,6 +59,7 @@ var requests = map[string]request{
 	"worker_get":       oneWorker((*pgqrs.Store).GetWorker),
 	"worker_health":    answered(workerHealth),
 	"worker_interrupt": oneWorker((*pgqrs.Store).InterruptWorker),
+	"worker_leases":    answered(workerLeases),
 	"worker_list":      answered(workerList),
 	"worker_purge":     answered(workerPurge),
 	"worker_reclaim":   answered(workerReclaim),

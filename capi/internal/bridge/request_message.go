@@ -53,6 +53,19 @@ func messageList(ctx context.Context, s *pgqrs.Store, a *messagePage) ([]*messag
 	return recordsOf(page, newMessageRecord), err
 }
 
+type messageDeletion struct {
+	MessageID int64 `json:"message_id"`
+	Force     *bool `json:"force"`
+}
+
+func messageDelete(ctx context.Context, s *pgqrs.Store, a *messageDeletion) (none, error) {
+	return none{}, s.DeleteMessage(ctx, a.MessageID, or(a.Force, false))
+}
+
+func messageRelease(ctx context.Context, s *pgqrs.Store, a *messageID) (none, error) {
+	return none{}, s.ReleaseMessage(ctx, a.MessageID)
+}
+
 // attemptRecord is one delivery in the history of a message, as it crosses.
 type attemptRecord struct {
 	Attempt          int32   `json:"attempt"`

@@ -101,6 +101,25 @@ func workerHealth(ctx context.Context, s *pgqrs.Store, a *workerCheck) ([]*worke
 	return records, nil
 }
 
+// workerLeasesRecord is what one worker holds from one queue, as it crosses.
+type workerLeasesRecord struct {
+	WorkerID  int64 `json:"worker_id"`
+	QueueID   int64 `json:"queue_id"`
+	Leased    int64 `json:"leased"`
+	LongestUs int64 `json:"longest_us"`
+}
+
+type workerLeasing struct {
+	Queue *string `json:"queue"`
+}
+
+func workerLeases(ctx context.Context, s *pgqrs.Store, a *workerLeasing) ([]*workerLeasesRecord, error) {
+	all, err := s.LeasesByWorker(ctx, or(a.Queue, ""))
+	return recordsOf(all, func(l *backend.WorkerLeases) *workerLeasesRecord {
+		return &workerLeasesRecord{WorkerID: l.WorkerID, QueueID: l.QueueID, Leased: l.Leased, LongestUs: l.Longest.Microseconds()}
+	}), err
+}
+
 type workerPurging struct {
 	OlderThanUs int64 `json:"older_than_us"`
 }

@@ -56,6 +56,7 @@ func Exercise(t *testing.T, h Harness) {
 		{"dequeue", dequeueTests},
 		{"settle", settleTests},
 		{"release", releaseTests},
+		{"seize", seizeTests},
 		{"extend", extendTests},
 		{"transaction", transactionTests},
 		{"poison", poisonTests},

@@ -222,6 +222,33 @@ func (m *model) replay(ids []int64, now time.Time) []int64 {
 	return replayed
 }
 
+// seize is nil where there is no such message.
+func (m *model) seize(p *backend.MessageSeizeParams) *backend.MessageSeizeResult {
+	x := m.items[p.ID]
+	if x == nil {
+		return nil
+	}
+	r := &backend.MessageSeizeResult{State: x.state}
+	if x.state != "" {
+		return r
+	}
+	r.State = x.stateAt(p.At)
+	held := r.State == backend.StateLeased
+	if r.Done = p.FromHolder || !held; !r.Done {
+		return r
+	}
+	switch {
+	case p.Delete:
+		delete(m.items, x.ID)
+	case r.State != backend.StateReady:
+		if held {
+			m.part([]backend.Delivery{{Lease: x.Lease, ID: x.ID}})
+		}
+		x.Lease, x.VT, x.early, x.group = 0, p.At, p.At, 0
+	}
+	return r
+}
+
 func (m *model) giveBack(deliveries []backend.Delivery) []backend.Outcome {
 	m.part(deliveries)
 	return m.settle(deliveries, func(x *item) {

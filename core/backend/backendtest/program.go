@@ -34,6 +34,7 @@ var verbs = []string{
 	"purge",
 	"fail", "fail",
 	"replay",
+	"seize",
 }
 
 func (s step) name() string { return verbs[int(s.verb)%len(verbs)] }

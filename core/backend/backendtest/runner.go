@@ -99,6 +99,8 @@ func (r *runner) step(s step) error {
 		return r.fail(r.choose(s), pick(maxReads, s.a), pick(delays, s.c))
 	case "replay":
 		return r.replay(s)
+	case "seize":
+		return r.seize(s)
 	case "giveback":
 		return r.giveBack(r.choose(s))
 	case "grow":
@@ -307,6 +309,24 @@ func (r *runner) replay(s step) error {
 		err = fmt.Errorf("replayed %v, want %v", short(got), short(want))
 	}
 	return err
+}
+
+// seize names one of what was ever produced, rather a late one.
+func (r *runner) seize(s step) error {
+	p := &backend.MessageSeizeParams{ID: 1 << 60, Delete: s.b%2 == 0, FromHolder: s.b%4 < 2, At: r.now}
+	if len(r.ids) > 0 {
+		p.ID = r.ids[len(r.ids)-1-int(s.a)*int(s.c)*len(r.ids)/(256*256)]
+	}
+	got, err := r.b.MessageSeize(r.ctx, p)
+	r.note("seize %d, to delete %v, from its holder %v: %+v", p.ID, p.Delete, p.FromHolder, got)
+	want := r.m.seize(p)
+	switch {
+	case want == nil && !errors.Is(err, backend.ErrMessageNotFound):
+		return fmt.Errorf("the error is %v, want ErrMessageNotFound", err)
+	case want != nil && (err != nil || got.State != want.State || got.Done != want.Done || got.QueueID != r.queue):
+		return fmt.Errorf("the answer is %+v, %v, want %+v", got, err, want)
+	}
+	return nil
 }
 
 func (r *runner) giveBack(d []backend.Delivery) error {

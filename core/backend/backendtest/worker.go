@@ -18,6 +18,7 @@ var workerTests = []test{
 	{"workers are counted by state and by queue", workersAreCounted},
 	{"workers that stopped or fell silent are purged, a bounded number at once", workersArePurged},
 	{"what a worker holds is listed until it is settled", heldIsListed},
+	{"what workers hold is counted while it is leased", leasesAreCounted},
 	{"what silent workers of a queue hold is listed", heldBySilentIsListed},
 	{"what a stopped worker held stays leased until its vt", stoppedWorkerKeepsLeases},
 	{"a worker that nobody registered is not found", missingWorkerIsNotFound},
@@ -267,6 +268,40 @@ func (f *fixture) wantHeld(p backend.WorkerHeldParams, messages ...[]backend.Mes
 	if !slices.Equal(got, want) {
 		f.Errorf("WorkerHeld returned %v, want %v", got, want)
 	}
+}
+
+// wantLeases checks what workers hold from the queue, or from all.
+func (f *fixture) wantLeases(queue int64, want ...backend.WorkerLeases) {
+	f.Helper()
+	got, err := f.b.WorkerLeases(f.ctx, &backend.WorkerLeasesParams{QueueID: queue, At: f.now})
+	f.must("WorkerLeases", err)
+	if queue == 0 { // other tests have queues, too
+		got = slices.DeleteFunc(got, func(l backend.WorkerLeases) bool { return l.QueueID != f.queue })
+	}
+	if !slices.Equal(got, want) {
+		f.Errorf("WorkerLeases returned %+v, want %+v", got, want)
+	}
+}
+
+func leasesAreCounted(f *fixture) {
+	one := f.register(&backend.WorkerRegisterParams{Hostname: "host"}).ID
+	two := f.register(&backend.WorkerRegisterParams{Hostname: "host"}).ID
+	f.produce(900)
+	m := f.dequeueParams(&backend.MessageDequeueParams{WorkerID: one, Limit: 300, VT: lease}).Messages
+	f.later(time.Second)
+	f.dequeueParams(&backend.MessageDequeueParams{WorkerID: one, Limit: 10, VT: 2 * lease})
+	f.dequeueParams(&backend.MessageDequeueParams{WorkerID: two, Limit: 7, VT: 2 * lease})
+	f.dequeue(5) // by nobody whom we know
+	f.archive(deliveriesOf(m[:50])...)
+	f.giveBack(deliveriesOf(m[50:60])...)
+	for _, queue := range []int64{0, f.queue} {
+		f.wantLeases(queue, backend.WorkerLeases{WorkerID: one, QueueID: f.queue, Leased: 250, Longest: time.Second},
+			backend.WorkerLeases{WorkerID: two, QueueID: f.queue, Leased: 7})
+	}
+	f.later(lease) // the first lease has run out
+	f.wantLeases(f.queue, backend.WorkerLeases{WorkerID: one, QueueID: f.queue, Leased: 10, Longest: lease},
+		backend.WorkerLeases{WorkerID: two, QueueID: f.queue, Leased: 7, Longest: lease})
+	f.wantLeases(f.newQueue())
 }
 
 func heldIsListed(f *fixture) {

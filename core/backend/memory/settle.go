@@ -43,8 +43,7 @@ func (b *Backend) MessageDelete(ctx context.Context, p *backend.MessageDeletePar
 	defer b.leave()
 	now := b.moment(p.At)
 	outcomes := b.settle(p.QueueID, p.Deliveries, func(q *queue, m *message) {
-		heap.Remove(&q.line, m.place)
-		delete(b.store.messages, m.ID)
+		q.drop(b.store, m)
 		q.tally.count(now, 0, 1)
 	})
 	for i, d := range p.Deliveries {
@@ -88,6 +87,38 @@ func (b *Backend) MessageRelease(ctx context.Context, p *backend.MessageReleaseP
 		b.markAttempted(p.Deliveries, outcomes, backend.AttemptReleased)
 	}
 	return outcomes, nil
+}
+
+// MessageSeize implements backend.MessageBackend.
+func (b *Backend) MessageSeize(ctx context.Context, p *backend.MessageSeizeParams) (*backend.MessageSeizeResult, error) {
+	if err := b.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer b.leave()
+	now, m := b.moment(p.At), b.store.messages[p.ID]
+	if m == nil {
+		return nil, backend.Errorf(backend.ErrMessageNotFound, "there is no message with id %d", p.ID)
+	}
+	q, r := b.store.queues[m.QueueID], &backend.MessageSeizeResult{QueueID: m.QueueID, State: m.state(now)}
+	if m.outcome != "" || r.State == backend.StateLeased && !p.FromHolder {
+		return r, nil
+	}
+	r.Done = true
+	switch {
+	case p.Delete:
+		q.drop(b.store, m)
+	case r.State == backend.StateDelayed:
+		q.line.move(m, now)
+	case r.State == backend.StateLeased:
+		q.goBack(m, backend.AttemptReleased, now, "", 0)
+	}
+	return r, nil
+}
+
+// drop deletes a live message.
+func (q *queue) drop(s *store, m *message) {
+	heap.Remove(&q.line, m.place)
+	delete(s.messages, m.ID)
 }
 
 // goBack ends a delivery without an archive: the message is ready again delay after now.

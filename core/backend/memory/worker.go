@@ -193,6 +193,45 @@ func (b *Backend) WorkerPurge(ctx context.Context, p *backend.WorkerPurgeParams)
 	return int64(n), nil
 }
 
+// WorkerLeases implements backend.WorkerBackend.
+func (b *Backend) WorkerLeases(ctx context.Context, p *backend.WorkerLeasesParams) ([]backend.WorkerLeases, error) {
+	if err := b.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer b.leave()
+	now := b.moment(p.At)
+	var all []backend.WorkerLeases
+	for _, q := range b.store.queues {
+		if p.QueueID == 0 || q.ID == p.QueueID {
+			for _, l := range q.leases(now) {
+				all = append(all, *l)
+			}
+		}
+	}
+	slices.SortFunc(all, func(x, y backend.WorkerLeases) int {
+		return cmp.Or(cmp.Compare(x.WorkerID, y.WorkerID), cmp.Compare(x.QueueID, y.QueueID))
+	})
+	return all, nil
+}
+
+// leases is what workers hold from a queue, by their ids.
+func (q *queue) leases(now time.Time) map[int64]*backend.WorkerLeases {
+	by := make(map[int64]*backend.WorkerLeases)
+	for _, m := range q.line {
+		if m.ConsumerWorkerID == 0 || m.state(now) != backend.StateLeased {
+			continue
+		}
+		l := by[m.ConsumerWorkerID]
+		if l == nil {
+			l = &backend.WorkerLeases{WorkerID: m.ConsumerWorkerID, QueueID: q.ID}
+			by[m.ConsumerWorkerID] = l
+		}
+		l.Leased++
+		l.Longest = max(l.Longest, now.Sub(m.DequeuedAt))
+	}
+	return by
+}
+
 // WorkerHeld implements backend.WorkerBackend.
 func (b *Backend) WorkerHeld(ctx context.Context, p *backend.WorkerHeldParams) ([]backend.Delivery, error) {
 	if err := b.enter(ctx); err != nil {

@@ -68,12 +68,12 @@ type queries struct {
 	QueueGet, QueueCreate, QueueList, QueueCount, QueueUpdate, QueuePause, QueueResume                      string
 	QueueDelete, QueuePurgeBound, QueuePurge, QueueMerge                                                    string
 	WorkerRegister, WorkerMove, WorkerBeat, WorkerGet, WorkerList, WorkerHealth                             string
-	WorkerPurge, WorkerHeld                                                                                 string
+	WorkerPurge, WorkerHeld, WorkerLeases                                                                   string
 	MessageProduce, MessageDequeue, MessageArchive, MessageDelete, MessageExtend, MessageRelease            string
 	MessageProduceTx, MessageDetach, MessageFreeLeases, MessageArchiveTx, MessageDeleteTx                   string
 	MessageProduceKeyed, MessageProduceKeyedTx, DedupSweep, DedupPurge                                      string
 	MetricsGet, MetricsList, MetricsSystem, MetricsFold                                                     string
-	MessageFail, MessageHistory, MessageAttempted, MessageGone                                              string
+	MessageFail, MessageHistory, MessageAttempted, MessageGone, MessageSeize                                string
 	ArchiveList, ArchiveCount, ArchiveReplay, ArchiveDelete, ArchivePurgeBound, ArchivePurge, ArchiveExpire string
 	MessageGet, MessageList, MessageCount                                                                   string
 	ListenerOpen, ListenerSleep, ListenerTest, QueueNotify                                                  string

@@ -31,6 +31,23 @@ func (b *Backend) MessageList(ctx context.Context, p *backend.MessageListParams)
 	return collect(ctx, b, true, readMessage, b.sql.MessageList, p.QueueID, state, p.After, p.Limit, moment(p.At))
 }
 
+// MessageSeize implements backend.MessageBackend.
+func (b *Backend) MessageSeize(ctx context.Context, p *backend.MessageSeizeParams) (*backend.MessageSeizeResult, error) {
+	var r backend.MessageSeizeResult
+	known := false
+	args := []any{p.ID, p.Delete, p.FromHolder, moment(p.At)}
+	err := b.transact(ctx, false, b.sql.MessageSeize, args, func(rows pgx.Rows) error {
+		return each(rows, func() error { known = true; return nil }, &r.QueueID, &r.State, &r.Done)
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case !known:
+		return nil, backend.Errorf(backend.ErrMessageNotFound, "there is no message with id %d", p.ID)
+	}
+	return &r, nil
+}
+
 // readMessage reads the columns that every query for messages has.
 func readMessage(row pgx.CollectableRow) (m backend.MessageRecord, err error) {
 	var dequeuedAt, archivedAt *time.Time

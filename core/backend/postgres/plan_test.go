@@ -152,6 +152,16 @@ func (f *bench) operations() {
 		"select pgqrs_fail($1, $2, $3, $4, array['boom'], array[null::interval], array['1 h'::interval], 5)", one(25)...)
 	f.wantBounded("delete", map[string]int64{"pgqrs_spans": 6, "pgqrs_log": 1}, "select pgqrs_delete($1, $2, $3, $4)", one(30)...)
 	f.wantBounded("archive", map[string]int64{"pgqrs_spans": 6}, "select pgqrs_archive($1, $2, $3, $4)", one(40)...)
+	f.wantBounded("deletion by id from a holder", map[string]int64{"pgqrs_spans": 8, "pgqrs_log": 3, "pgqrs_done": 40},
+		"select pgqrs_seize($1, true, true)", ids[50])
+	f.wantBounded("release by id", map[string]int64{"pgqrs_spans": 8, "pgqrs_log": 3, "pgqrs_done": 40},
+		"select pgqrs_seize($1, false, true)", ids[60])
+	f.wantBounded("deletion by id", map[string]int64{"pgqrs_spans": 8, "pgqrs_log": 2, "pgqrs_done": 40},
+		"select pgqrs_seize($1, true, false)", ask[int64](f, "select max(lo) from pgqrs_spans where queue_id = $1 and lease = 0", f.queue))
+	leased := ask[int64](f, "select count(*) from pgqrs_spans where lease > 0")
+	if r := f.readsOf(f.b.Queries()["WorkerLeases"], nil, nil)["pgqrs_spans"]; r.seqRows > 0 || r.indexRows > leased {
+		f.Errorf("what workers hold is in %d rows, and %+v were read", leased, r)
+	}
 	f.wantBounded("archive again", map[string]int64{"pgqrs_spans": 6, "pgqrs_done": 40},
 		"select pgqrs_archive($1, $2, $3, $4, true)", one(40)...)
 }

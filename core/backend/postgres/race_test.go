@@ -22,6 +22,7 @@ func TestRaces(t *testing.T) {
 		{"empty", emptyRaces},
 		{"locked row", lockedRowRaces},
 		{"settling", settlingRaces},
+		{"seizing", seizingRaces},
 		{"deletion", deletionRaces},
 		{"queue", queueRaces},
 		{"archive", archiveRaces},

@@ -144,6 +144,14 @@ func (p *troupe) work(b *postgres.Backend) map[string]func() error {
 			_, err := b.MessageRelease(ctx, &backend.MessageReleaseParams{QueueID: queue, Deliveries: one})
 			return err
 		},
+		"seize": func() error {
+			ids, err := p.b.MessageProduce(ctx, &backend.MessageProduceParams{QueueID: queue, Payloads: payloads(1)})
+			if err != nil {
+				return err
+			}
+			_, err = b.MessageSeize(ctx, &backend.MessageSeizeParams{ID: ids[0], Delete: true})
+			return err
+		},
 		"fail": func() error {
 			_, err := b.MessageFail(ctx, &backend.MessageFailParams{QueueID: queue, Failures: []backend.Failure{{Delivery: one[0]}}})
 			return err
@@ -211,7 +219,7 @@ func TestEachRoleCanDoItsWorkAndNothingElse(t *testing.T) {
 		"producer": {"make a queue", "find a queue", "produce", "produce by SQL", "produce with a key", "produce with a key by SQL",
 			"tell of messages", "be a worker"},
 		"consumer": {"make a queue", "find a queue", "tell of messages", "be a worker", "dequeue", "archive", "delete", "extend",
-			"release", "fail", "expire", "sleep", "read a message", "list messages", "count messages", "read payloads", "purge",
+			"release", "seize", "fail", "expire", "sleep", "read a message", "list messages", "count messages", "read payloads", "purge",
 			"sweep keys"},
 		"viewer": {"find a queue", "read a message", "list messages", "count messages", "read the views", "read payloads"},
 	} {

@@ -117,6 +117,27 @@ func TestUninstallRemovesOnlyWhatIsOurs(t *testing.T) {
 	}
 }
 
+// TestUninstallMindsNothingThatIsGoneAlready: somebody began to do it by hand, with one
+// view or with all but the table that says what this is.
+func TestUninstallMindsNothingThatIsGoneAlready(t *testing.T) {
+	f := newBench(t)
+	for _, gone := range [][]string{{"drop view pgqrs_metrics"}, {"drop table pgqrs_dedup", "drop sequence pgqrs_lease"}, askAll[string](f, `
+		select format('drop %s %I.%I cascade', case relkind when 'v' then 'view' else 'table' end, 'public', relname)
+		from pg_class
+		where relnamespace = 'public'::regnamespace and relkind in ('r', 'v') and relname <> 'pgqrs_schema'
+		order by relkind desc`), askAll[string](f, `
+		select format('drop function %s cascade', oid::regprocedure) from pg_proc where pronamespace = 'public'::regnamespace`)} {
+		for _, drop := range gone {
+			f.exec(drop)
+		}
+		f.must(f.b.SchemaUninstall(f.ctx, &backend.SchemaUninstallParams{}))
+		if left := describeSchema(f); left != "" {
+			t.Errorf("left after %q:\n%s", gone[0], left)
+		}
+		f.must(f.b.SchemaInstall(f.ctx, &backend.SchemaInstallParams{}))
+	}
+}
+
 // released are the versions of the schema that a release had. None has been made yet.
 var released = []int{}
 

@@ -96,6 +96,11 @@ func (b *Backend) WorkerPurge(ctx context.Context, p *backend.WorkerPurgeParams)
 	return n, err
 }
 
+// WorkerLeases implements backend.WorkerBackend.
+func (b *Backend) WorkerLeases(ctx context.Context, p *backend.WorkerLeasesParams) ([]backend.WorkerLeases, error) {
+	return collect(ctx, b, true, pgx.RowToStructByPos[backend.WorkerLeases], b.sql.WorkerLeases, orNull(p.QueueID), moment(p.At))
+}
+
 // WorkerHeld implements backend.WorkerBackend.
 func (b *Backend) WorkerHeld(ctx context.Context, p *backend.WorkerHeldParams) ([]backend.Delivery, error) {
 	return collect(ctx, b, true, pgx.RowToStructByPos[backend.Delivery], b.sql.WorkerHeld,

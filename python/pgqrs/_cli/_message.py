@@ -12,6 +12,7 @@ from .._message_info import MessageInfo, MessageState
 from .._messages import Messages
 from ._archive import limit
 from ._command import Group
+from ._confirm import confirm
 from ._output import Column, Identifier, payload, print_list, print_pages, print_record
 from ._session import Session, pass_session
 
@@ -41,7 +42,7 @@ COLUMNS = (
 
 @click.group(cls=Group)
 def message() -> None:
-    """Look at messages."""
+    """Look at messages, and settle live ones by their ids."""
 
 
 @message.command("list")
@@ -83,3 +84,28 @@ async def history(session: Session, message_id: int) -> None:
     """The deliveries of a message, the first one first."""
     async with session.connect() as store:
         print_list(session, HISTORY, await Archive(store).history(message_id))
+
+
+@message.command()
+@click.argument("message_ids", type=int, nargs=-1, required=True, metavar="MESSAGE_ID…")
+@pass_session
+async def release(session: Session, message_ids: tuple[int, ...]) -> None:
+    """Make live messages ready now: delayed ones, and leased ones, which their holders
+    cannot settle any more."""
+    async with session.connect() as store:
+        for message_id in message_ids:
+            await Messages(store).release(message_id)
+            session.say(f"message {message_id} is ready")
+
+
+@message.command()
+@click.argument("message_ids", type=int, nargs=-1, required=True, metavar="MESSAGE_ID…")
+@click.option("--force", is_flag=True, help="Leased ones, too: somebody may work on them.")
+@pass_session
+async def delete(session: Session, message_ids: tuple[int, ...], force: bool) -> None:
+    """Delete live messages, without a trace."""
+    confirm(session, f"delete {', '.join(f'message {number}' for number in message_ids)}")
+    async with session.connect() as store:
+        for message_id in message_ids:
+            await Messages(store).delete(message_id, force=force)
+            session.say(f"deleted message {message_id}")

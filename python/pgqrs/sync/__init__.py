@@ -45,6 +45,7 @@ from .. import (
     ValidationError,
     WorkerHealth,
     WorkerInfo,
+    WorkerLeases,
     WorkerNotFoundError,
     WorkerStatus,
 )
@@ -129,6 +130,7 @@ __all__ = [
     "ValidationError",
     "WorkerHealth",
     "WorkerInfo",
+    "WorkerLeases",
     "WorkerNotFoundError",
     "WorkerStatus",
     "Workers",

@@ -26,6 +26,7 @@ from pgqrs import (
     SystemStats,
     WorkerHealth,
     WorkerInfo,
+    WorkerLeases,
     WorkerStatus,
 )
 from pgqrs._payload_type import Payload
@@ -626,7 +627,7 @@ class Queues(Facade[pgqrs.Queues]):
 
 class Messages(Facade[pgqrs.Messages]):
     """The table of live messages, what Store.get_messages() and Admin.get_messages()
-    return. To look leases nothing.
+    return. To look leases nothing; to settle by id needs no lease.
 
     QueueNotFoundError, of all that name a queue: there is none of that name."""
 
@@ -636,6 +637,19 @@ class Messages(Facade[pgqrs.Messages]):
         """The message of that id; MessageNotFoundError where there is none, or it is not
         alive any more."""
         return run(self._inner.get(message_id))
+
+    def delete(self, message_id: int, *, force: bool = False) -> None:
+        """Deletes a live message by its id, without a trace: cancels it, where it is ready
+        or delayed. One that is leased is StateTransitionError, since somebody may be working
+        on it; with force it is deleted all the same, and its holder settles nothing
+        afterwards. MessageNotFoundError: there is no such message, or it is not alive."""
+        run(self._inner.delete(message_id, force=force))
+
+    def release(self, message_id: int) -> None:
+        """Makes a live message ready now, by its id: one that is delayed, or leased to whom
+        ever, who settles nothing afterwards. What is ready stays as it is.
+        MessageNotFoundError: there is no such message, or it is not alive."""
+        run(self._inner.release(message_id))
 
     def list(
         self, queue: str | None = None, state: MessageState | str | None = None
@@ -696,6 +710,11 @@ class Workers(Facade[pgqrs.Workers]):
     def health_by_queue(self, timeout_seconds: float = 60) -> builtins.list[WorkerHealth]:
         """The same for each queue that has workers, ordered by its id."""
         return run(self._inner.health_by_queue(timeout_seconds))
+
+    def leases(self, queue: str | None = None) -> builtins.list[WorkerLeases]:
+        """What workers hold, those that hold anything, from one queue or from all: one for
+        each worker and queue. It reads no messages."""
+        return run(self._inner.leases(queue))
 
     def suspend(self, worker_id: int) -> WorkerInfo:
         """Makes it fetch, or produce, nothing until resume(). What it holds it keeps."""

@@ -1,4 +1,4 @@
-"""Messages: the live ones, looked at."""
+"""Messages: the live ones, looked at and settled by their ids."""
 
 from __future__ import annotations
 
@@ -84,3 +84,26 @@ async def test_a_long_queue_is_listed_in_pages(any_dsn):
         # So much that it takes more than one page, which few messages fill.
         big = await pgqrs.produce_batch(store, "big", [secrets.token_hex(2_500_000)] * 5)
         assert [m.id for m in await messages.list("big")] == big
+
+
+async def test_a_message_is_deleted_or_released_by_its_id(any_dsn):
+    async with pgqrs.connect(any_dsn) as store:
+        messages, consumer = await store.get_messages(), await store.consumer("tasks")
+        late = await pgqrs.produce(store, "tasks", "late", delay_seconds=3600)
+        cancelled = await pgqrs.produce(store, "tasks", "cancelled", delay_seconds=3600)
+        await messages.delete(cancelled)
+        await messages.release(late)
+        (held,) = await consumer.dequeue()
+        assert (held.id, held.read_ct) == (late, 1)
+        with pytest.raises(pgqrs.StateTransitionError, match=f"message {late} is leased"):
+            await messages.delete(late)
+        await messages.release(late)
+        assert not await held.archive()
+        (again,) = await consumer.dequeue()
+        assert (again.id, again.read_ct) == (late, 2)
+        await messages.delete(late, force=True)
+        assert not await again.archive()
+        for call in (messages.delete, messages.release):
+            with pytest.raises(pgqrs.MessageNotFoundError):
+                await call(late)
+        assert await messages.count() == 0

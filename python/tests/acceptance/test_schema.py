@@ -29,6 +29,7 @@ async def test_install_verify_and_uninstall(dsn, database):
         )
         with pytest.raises(pgqrs.ConfigError, match=r"pgqrs_metrics\.depth is missing"):
             await admin.verify()
+        database.execute("drop view pgqrs_metrics")
         await admin.uninstall()
     assert database.value("select count(*) from pg_class where relname ~ '^pgqrs'") == 0
     with pytest.raises(pgqrs.ConfigError, match="not installed"):

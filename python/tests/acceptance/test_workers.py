@@ -170,3 +170,18 @@ async def test_a_closed_store_leaves_stopped_workers(dsn):
         assert worker.id == consumer.worker_id
         assert worker.status is WorkerStatus.STOPPED
         assert worker.shutdown_at >= worker.heartbeat_at
+
+
+@pytest.mark.loops("plain")
+async def test_what_workers_hold_is_counted(any_dsn):
+    async with pgqrs.connect(any_dsn) as store:
+        await pgqrs.produce_batch(store, "tasks", range(10))
+        one, two = await store.consumer("tasks"), await store.consumer("tasks")
+        workers = await store.get_workers()
+        held = await one.dequeue_many_with_delay(7, 60)
+        await two.dequeue_many_with_delay(2, 60)
+        assert await held[0].archive()
+        found = await workers.leases("tasks")
+        assert [(f.worker_id, f.leased) for f in found] == [(one.worker_id, 6), (two.worker_id, 2)]
+        assert found[0].longest >= found[1].longest >= timedelta(0)
+        assert [f.leased for f in await workers.leases()] == [6, 2]

@@ -84,6 +84,27 @@ def test_live_messages_are_listed_and_one_is_shown_wherever_it_is(pgqrs):
     assert str(first) in pgqrs.refused("message", "show", first)
 
 
+def test_live_messages_are_released_and_deleted_by_their_ids(pgqrs, dsn):
+    late = [int(pgqrs("produce", "tasks", str(n), "--delay", "1h")) for n in range(3)]
+    assert pgqrs("message", "release", *late[:2]).splitlines()[1] == f"message {late[1]} is ready"
+
+    async def hold() -> None:
+        async with package.connect(dsn) as store:
+            (held,) = await (await store.consumer("tasks")).dequeue_many_with_delay(1, 60)
+            assert held.id == late[0]
+            refused = await asyncio.to_thread(pgqrs.refused, "message", "delete", held.id, "-y")
+            assert f"message {held.id} is leased" in refused
+            forced = ("message", "delete", held.id, "--force", "--yes")
+            assert await asyncio.to_thread(pgqrs, *forced) == f"deleted message {held.id}\n"
+            assert not await held.archive()
+
+    asyncio.run(hold())
+    assert "--yes" in pgqrs.refused("message", "delete", late[1], status=2)
+    assert pgqrs("message", "delete", *late[1:], "--yes").count("deleted message") == 2
+    assert pgqrs.json("message", "list") == []
+    assert str(late[1]) in pgqrs.refused("message", "release", late[1])
+
+
 def test_workers_are_listed_and_told_what_to_do(pgqrs, dsn):
     async def work() -> None:
         async with package.connect(dsn) as store:

@@ -22,12 +22,27 @@ async def fill(store: package.Store) -> None:
     await package.produce_batch(store, "good", range(1234))
 
 
+async def see_leases(dsn: str) -> None:
+    """A worker is shown with what it holds, while it holds it."""
+    async with package.connect(dsn) as store:
+        consumer = await store.consumer("good")
+        held = await consumer.dequeue_many_with_delay(321, 60)
+        with Terminal("top", "--every", "0.2", PGQRS_DSN=dsn) as terminal:
+            await asyncio.to_thread(terminal.shows, "longest")
+            await asyncio.to_thread(terminal.until, lambda text: text.count("321") >= 3, "both")
+            assert await consumer.release_messages([message.id for message in held]) == 321
+            await asyncio.to_thread(terminal.until, lambda text: "321 leased" not in text)
+            terminal.press("q")
+            assert await asyncio.to_thread(terminal.ended) == 0
+
+
 def test_somebody_at_a_terminal_sees_queues_and_acts_on_them(pgqrs, dsn):
     async def prepare() -> None:
         async with package.connect(dsn) as store:
             await fill(store)
 
     asyncio.run(prepare())
+    asyncio.run(see_leases(dsn))
     with Terminal("top", "--every", "0.2", PGQRS_DSN=dsn) as terminal:
         terminal.shows("1,234")
         terminal.shows("3 dead")

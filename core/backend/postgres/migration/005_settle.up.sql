@@ -353,6 +353,115 @@ begin
 end
 $body$;
 
+-- Settles a live message that the caller does not hold, by its id: deletes it, or else
+-- makes it ready now; one that is leased only with `from_holder`, who settles nothing
+-- afterwards, since the lease does not hold the message any more. One row, about the
+-- message as it was found, or none where there is no such message; done is false where
+-- it is not alive, or leased and not to be touched. What is ready stays as it is when it
+-- is released. What is deleted so was handled by nobody, and is not counted as
+-- acknowledged, as after a purge.
+--
+-- What is leased, or was and its lease ran out, is settled as by its holder: behind the
+-- lease's turn, and the look at it is repeated there. What nobody holds is taken out of
+-- its row behind the row's lock, while no other row is locked; should a dequeue have been
+-- quicker, the lock is let go of, and all begins anew with a fresh snapshot.
+create function {schema}.pgqrs_seize(
+    message_id bigint, erase boolean, from_holder boolean, at timestamptz default null)
+returns table (of_queue bigint, state text, done boolean)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan
+as $body$
+declare
+    alone int8multirange := int8multirange(int8range(message_id, message_id, '[]'));
+    found_at record;
+    turn  bigint := 0; -- the lease whose turn is ours
+    now   timestamptz;
+    place tid; -- of the row that we have locked, which stays there
+    rest  integer;
+    reads integer;
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'pgqrs settles deliveries in READ COMMITTED only' using errcode = 'PQ004';
+    end if;
+    done := false;
+    loop
+        -- One snapshot of all three: a message that is being moved is in one of them.
+        select l.queue_id, s.at_place, s.lease, s.vt, d.outcome into found_at
+        from {schema}.pgqrs_log l
+        left join lateral (
+            select s.ctid as at_place, s.lease, s.vt from {schema}.pgqrs_spans s
+            where s.queue_id = l.queue_id and s.lo > l.id - 4096 and s.lo <= l.id and s.hi >= l.id and s.ids @> l.id
+            offset 0
+        ) s on true
+        left join lateral (
+            select d.outcome from {schema}.pgqrs_done d
+            where d.queue_id = l.queue_id and d.lo > l.id - 4096 and d.lo <= l.id and d.hi >= l.id and d.ids @> l.id
+            offset 0
+        ) d on true
+        where l.id = message_id;
+        if not found or found_at.at_place is null and found_at.outcome is null then
+            return;
+        end if;
+        now := coalesce(at, clock_timestamp());
+        of_queue := found_at.queue_id;
+        state := coalesce(found_at.outcome, case when found_at.vt <= now then 'ready' when found_at.lease = 0 then 'delayed' else 'leased' end);
+        exit when found_at.at_place is null or state = 'leased' and not from_holder;
+        if state = 'ready' and not erase then
+            done := true;
+            exit;
+        end if;
+        if found_at.lease <> 0 then
+            if found_at.lease <> turn then
+                turn := found_at.lease;
+                perform pg_advisory_xact_lock(turn);
+                continue; -- the holder may have settled it meanwhile, or extended its lease
+            end if;
+            if erase then
+                perform from {schema}.pgqrs_take(of_queue, array[turn], array[message_id], array[message_id]);
+            else
+                perform from {schema}.pgqrs_release(of_queue, array[turn], array[message_id], array[message_id], false, '0', at);
+            end if;
+            done := found;
+            if done and erase then
+                perform {schema}.pgqrs_erase(of_queue, array[alone]);
+            end if;
+            exit when done;
+            continue;
+        end if;
+        begin
+            select s.ctid, s.n - 1, s.read_ct into place, rest, reads from {schema}.pgqrs_spans s
+            where s.ctid = found_at.at_place and s.queue_id = of_queue and s.lease = 0 and s.vt = found_at.vt and s.ids @> message_id
+            for update;
+            if not found then
+                raise exception using errcode = 'PQ002';
+            end if;
+            if rest = 0 then
+                delete from {schema}.pgqrs_spans s
+                where s.ctid = place;
+            else
+                update {schema}.pgqrs_spans s set ids = s.ids - alone, n = rest
+                where s.ctid = place;
+            end if;
+            if erase then
+                perform {schema}.pgqrs_erase(of_queue, array[alone]);
+            else
+                insert into {schema}.pgqrs_spans (queue_id, lease, vt, since, read_ct, n, lo, hi, ids)
+                values (of_queue, 0, now, now, reads, 1, message_id, message_id, alone);
+            end if;
+            done := true;
+        exception when sqlstate 'PQ002' then
+            null;
+        end;
+        exit when done;
+    end loop;
+    return next;
+end
+$body$;
+
 -- Gives deliveries a lease that they share with no others, and with it all else as
 -- it was: who then settles them in a transaction that stays open (pgqrs_archive_tx,
 -- pgqrs_delete_tx) keeps nobody waiting who works on the rest of their old lease.

@@ -1,3 +1,3 @@
-drop function {schema}.pgqrs_queue_delete(text, boolean);
-drop function {schema}.pgqrs_purge_done(bigint, timestamptz, integer);
+drop function if exists {schema}.pgqrs_queue_delete(text, boolean);
+drop function if exists {schema}.pgqrs_purge_done(bigint, timestamptz, integer);
 update {schema}.pgqrs_schema set version = 5, compatible_from = 5, upgraded_at = now();

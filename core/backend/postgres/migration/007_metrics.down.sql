@@ -1,4 +1,4 @@
-drop view {schema}.pgqrs_metrics;
-drop function {schema}.pgqrs_live(bigint, timestamptz);
-drop function {schema}.pgqrs_fold(integer);
+drop view if exists {schema}.pgqrs_metrics;
+drop function if exists {schema}.pgqrs_live(bigint, timestamptz);
+drop function if exists {schema}.pgqrs_fold(integer);
 update {schema}.pgqrs_schema set version = 6, compatible_from = 6, upgraded_at = now();

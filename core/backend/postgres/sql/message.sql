@@ -89,6 +89,9 @@ from (
 -- name: message_fail
 select of_lease, from_id, to_id, dies from {schema}.pgqrs_fail($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 
+-- name: message_seize
+select of_queue, state, done from {schema}.pgqrs_seize($1, $2, $3, $4)
+
 -- By primary keys: the attempts that were not archived; the delivery that was, and the one
 -- that is leased, from the sets.
 -- name: message_history

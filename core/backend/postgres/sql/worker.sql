@@ -106,3 +106,17 @@ where s.queue_id = $1 and s.lease >= $4 and s.lease > 0 and (s.lease, m.id) > ($
       where $2::bigint is null and w.queue_id = $1 and w.shutdown_at is null
         and w.heartbeat_at < coalesce($7::timestamptz, clock_timestamp()) - $3::interval)
 order by s.lease, m.id limit $6
+
+-- Reads the leased sets, queue by queue, by the primary key; no message.
+-- name: worker_leases
+select s.consumer_worker_id, q.id, sum(s.n)::bigint, max(now.at - s.dequeued_at)
+from (select coalesce($2::timestamptz, clock_timestamp()) as at) now
+cross join {schema}.pgqrs_queues q
+cross join lateral (
+    select s.consumer_worker_id, s.n, s.vt, s.dequeued_at from {schema}.pgqrs_spans s
+    where s.queue_id = q.id and s.lease > 0
+    offset 0
+) s
+where ($1::bigint is null or q.id = $1) and s.vt > now.at and s.consumer_worker_id > 0
+group by s.consumer_worker_id, q.id
+order by s.consumer_worker_id, q.id

@@ -123,7 +123,10 @@ class Top(App[None]):
         )
         _fill(
             self.query_one("#workers", DataTable),
-            {str(w.id): worker_row(w, names.get(w.queue_id, "")) for w in look.workers},
+            {
+                str(w.id): worker_row(w, names.get(w.queue_id, ""), look.leases.get(w.id))
+                for w in look.workers
+            },
         )
 
     # ---- keys ----

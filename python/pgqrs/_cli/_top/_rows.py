@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.renderables.sparkline import Sparkline
 
 from ..._metrics import QueueMetrics, SystemStats
-from ..._worker_info import WorkerInfo
+from ..._worker_info import WorkerInfo, WorkerLeases
 from .._output import age, shown
 from .._worker import STYLES
 from ._watch import Rates
@@ -26,7 +26,7 @@ QUEUES = (
     *("in/s", "in", "out/s", "out"),
 )
 
-WORKERS = ("id", "queue", "status", "name", "heard of")
+WORKERS = ("id", "queue", "status", "leased", "longest", "name", "heard of")
 
 
 def queue_row(queue: QueueMetrics, rates: Rates) -> list[Cell]:
@@ -45,12 +45,14 @@ def queue_row(queue: QueueMetrics, rates: Rates) -> list[Cell]:
     ]
 
 
-def worker_row(worker: WorkerInfo, queue: str) -> list[Cell]:
-    """The cells of a worker."""
+def worker_row(worker: WorkerInfo, queue: str, leases: WorkerLeases | None) -> list[Cell]:
+    """The cells of a worker, and of what it holds, if anything."""
     return [
         _right(str(worker.id), "bold"),
         Text(queue),
         Text(worker.status.value, STYLES.get(worker.status, "")),
+        _right(shown(leases.leased) if leases else "", "green"),
+        _right(age(leases.longest.total_seconds()) if leases else ""),
         Text(worker.name),
         _right(age(worker.heartbeat_age.total_seconds()) + " ago"),
     ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ..._admin import Admin
 from ..._metrics import QueueMetrics, SystemStats
 from ..._store import Store
-from ..._worker_info import WorkerInfo, WorkerStatus
+from ..._worker_info import WorkerInfo, WorkerLeases, WorkerStatus
 from ..._workers import Workers
 
 WORKERS = 500
@@ -34,6 +34,8 @@ class Look:
 
     queues: list[QueueMetrics]
     workers: list[WorkerInfo]
+    leases: dict[int, WorkerLeases]
+    """By the ids of those workers that hold anything, from the queues of their own."""
     stats: SystemStats
 
 
@@ -63,7 +65,8 @@ class Watch:
             del self._before[gone]
             self._rates.pop(gone, None)
         workers = [worker async for worker in self._workers()]
-        return Look(queues, workers, await admin.system_stats())
+        leases = {held.worker_id: held for held in await Workers(self._store).leases()}
+        return Look(queues, workers, leases, await admin.system_stats())
 
     def _measure(self, queue: QueueMetrics, now: float) -> None:
         before = self._before.get(queue.queue_id)
