@@ -179,6 +179,10 @@ func (p *troupe) work(b *postgres.Backend) map[string]func() error {
 			_, err := b.MessageCount(ctx, &backend.MessageCountParams{QueueID: queue})
 			return err
 		},
+		"count leases": func() error {
+			_, err := b.WorkerLeases(ctx, &backend.WorkerLeasesParams{})
+			return err
+		},
 		"read the views": func() error {
 			return b.Pool().QueryRow(ctx, "select count(*) from "+pgx.Identifier{rolesSchema, "pgqrs_messages"}.Sanitize()).Scan(new(int64))
 		},
@@ -219,9 +223,9 @@ func TestEachRoleCanDoItsWorkAndNothingElse(t *testing.T) {
 		"producer": {"make a queue", "find a queue", "produce", "produce by SQL", "produce with a key", "produce with a key by SQL",
 			"tell of messages", "be a worker"},
 		"consumer": {"make a queue", "find a queue", "tell of messages", "be a worker", "dequeue", "archive", "delete", "extend",
-			"release", "seize", "fail", "expire", "sleep", "read a message", "list messages", "count messages", "read payloads", "purge",
+			"release", "seize", "fail", "expire", "sleep", "read a message", "list messages", "count messages", "count leases", "read payloads", "purge",
 			"sweep keys"},
-		"viewer": {"find a queue", "read a message", "list messages", "count messages", "read the views", "read payloads"},
+		"viewer": {"find a queue", "read a message", "list messages", "count messages", "count leases", "read the views", "read payloads"},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			for name, do := range p.work(p.as(t, kind)) {
