@@ -16,7 +16,11 @@ LIMIT_US = 5_000_000
 """Within that time after the end of a fault each program goes on by itself."""
 
 LOG_LINES = 12
-"""How many lines one program may log about one fault."""
+"""How many lines one program may log about one fault,"""
+
+LINES_WHILE_IT_LASTS = 2
+"""and for each ten seconds that it lasts: that the server is still away, and what was not
+stored meanwhile."""
 
 _LOGGED = re.compile(r"^(\d+\.\d+) (WARNING|ERROR|CRITICAL) (.*)")
 
@@ -87,6 +91,10 @@ def judge_logs(faults: list[Fault], logs: dict[str, list[str]], recovery: Recove
     """The lines that each program logged from the begin of each fault until the next one."""
     begins = sorted({f.begin for f in faults})
     names = {f.begin: f.name for f in faults}
+    limits = {
+        f.begin: LOG_LINES + LINES_WHILE_IT_LASTS * ((f.end - f.begin) // 10_000_000)
+        for f in faults
+    }
     for program, lines in logs.items():
         moments = [float(m[1]) * 1e6 for text in lines if (m := _LOGGED.match(text))]
         counts: dict[int, int] = defaultdict(int)
@@ -96,5 +104,5 @@ def judge_logs(faults: list[Fault], logs: dict[str, list[str]], recovery: Recove
         for begin, count in counts.items():
             name = names.get(begin, "no fault")
             recovery.most_lines[name] = max(count, recovery.most_lines.get(name, 0))
-            if count > LOG_LINES:
+            if count > limits.get(begin, LOG_LINES):
                 recovery.talkative.append(f"{program}, {count} lines about {name}")
