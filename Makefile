@@ -18,7 +18,7 @@ GO_SOURCES := $(shell find core capi -type f ! -name '*_test.go' ! -path '*/test
 PACKAGING := pyproject.toml setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help audit demo build lint fmt check test test-race fuzz soak stress model sync bench licences wheel wheel-release sdist deps clean
+.PHONY: help audit demo build lint fmt check docs test test-race fuzz soak stress model sync bench licences wheel wheel-release sdist deps clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -31,12 +31,12 @@ build: $(VENV)/.built ## build the C library and install the package into .venv
 	@$(BIN)/python -c 'from importlib.metadata import version; print("pgqrs", version("pgqrs"), "is installed in $(VENV)")'
 
 fmt: $(VENV)/.tools ## format Go and Python
-	gofmt -w core capi bench soak
+	gofmt -w core capi bench soak scripts
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix-only
 
 lint: $(VENV)/.built $(VENV)/.tools ## look for mistakes without running anything
-	@test -z "$$(gofmt -l core capi bench soak)" || { echo "not formatted (make fmt):"; gofmt -l core capi bench soak; exit 1; }
+	@test -z "$$(gofmt -l core capi bench soak scripts)" || { echo "not formatted (make fmt):"; gofmt -l core capi bench soak scripts; exit 1; }
 	go mod tidy -diff
 	go vet ./...
 	go run $(STATICCHECK) ./...
@@ -48,9 +48,12 @@ lint: $(VENV)/.built $(VENV)/.tools ## look for mistakes without running anythin
 	@mkdir -p build
 	@$(PYRIGHT) --verifytypes pgqrs --ignoreexternal >build/types || { cat build/types; exit 1; }
 
-check: lint ## the quick checks, before each commit
+check: lint docs ## the quick checks, before each commit
 	$(BIN)/python scripts/check.py
 	$(BIN)/python scripts/make_sync.py --check
+
+docs: $(VENV)/.built $(VENV)/.tools ## build the documentation site into build/docs; a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 sync: $(VENV)/.built $(VENV)/.tools ## write the blocking API after the asynchronous one
 	$(BIN)/python scripts/make_sync.py
