@@ -13,7 +13,7 @@ from pathlib import Path
 from fix_page import DOCS
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-FILE = re.compile(r"# ([\w.]+)\n")
+FILE = re.compile(r"# ([\w./]+)\n")
 
 
 def blocks_of(page: str) -> Iterator[tuple[str, str]]:
