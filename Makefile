@@ -51,6 +51,7 @@ lint: $(VENV)/.built $(VENV)/.tools ## look for mistakes without running anythin
 check: lint docs ## the quick checks, before each commit
 	$(BIN)/python scripts/check.py
 	$(BIN)/python scripts/make_sync.py --check
+	$(BIN)/python scripts/draw.py --check
 
 docs: $(VENV)/.built $(VENV)/.tools ## build the documentation site into build/docs; a broken link is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

@@ -85,6 +85,8 @@ def on_page_markdown(
         here = {source: made for made, source in ELSEWHERE.items()}.get(inside)
         if inside == "capi/pgqrs.h":
             here = "reference/c.md"
+        elif target.parent.name == "migration":
+            here = "reference/schema.md"
         elif target == DOCS / "adr":
             here = "adr/" + min(path.name for path in target.glob("*.md"))
         elif here is None and target.is_relative_to(DOCS):

@@ -15,7 +15,7 @@ HEAD = """# The schema
 
 What the migrations make, with the comments that stand there. What users may rely on is in
 [the SQL interface](../sql.md); everything else is the library's, and may change with any
-version.
+version. [How messages are stored](../storage.md) says how it works together.
 """
 
 
