@@ -34,6 +34,8 @@ ELSEWHERE = {
     "reporting.md": "SECURITY.md",
 }
 LINK = re.compile(r"(!?\[[^\]]*\]\()(?!https?:|mailto:|#)([^)#\s]+)(#[^)\s]*)?(\))")
+DIAGRAM = re.compile(r"^```mermaid\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+STEP = re.compile(r"^ *(\S+) --> (\S+) : (.*)$", re.MULTILINE)
 FENCE = re.compile(r"(^```.*?^```[^\n]*$)", re.MULTILINE | re.DOTALL)
 
 
@@ -96,7 +98,17 @@ def on_page_markdown(
         kind = "tree" if target.is_dir() else "blob"
         return f"{before}{repo}/{kind}/main/{inside}{anchor}{after}"
 
-    parts = FENCE.split(markdown)
+    parts = FENCE.split(DIAGRAM.sub(_table, markdown))
     return "".join(
         part if number % 2 else LINK.sub(lead, part) for number, part in enumerate(parts)
     )
+
+
+def _table(diagram: re.Match[str]) -> str:
+    """A diagram of states as a table. What draws it where the pages are read on the
+    project's site is three megabytes of script, and would be fetched from elsewhere."""
+    lines = ["| from | to | by |", "|---|---|---|"]
+    for before, after, why in STEP.findall(diagram[1]):
+        begin, end = before.replace("[*]", ""), after.replace("[*]", "")
+        lines.append(f"| {begin} | {end} | {why} |")
+    return "\n".join(lines)
