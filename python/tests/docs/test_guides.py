@@ -19,7 +19,7 @@ import yaml
 from fix_page import DOCS, run
 from fix_pooler import PROGRAM, Pooler
 from fix_store import Database, until
-from terminal import Terminal, blocks_of
+from shell import Shell, blocks_of
 
 import pgqrs
 
@@ -46,12 +46,12 @@ def plain(dsn: str) -> str:
 
 
 @pytest.fixture
-def terminal(tmp_path: Path, dsn: str) -> Iterator[Terminal]:
-    terminal = Terminal(tmp_path, PGQRS_DSN=plain(dsn), PYTHONWARNINGS="error::ResourceWarning")
+def shell(tmp_path: Path, dsn: str) -> Iterator[Shell]:
+    shell = Shell(tmp_path, PGQRS_DSN=plain(dsn), PYTHONWARNINGS="error::ResourceWarning")
     try:
-        yield terminal
+        yield shell
     finally:
-        terminal.close()
+        shell.close()
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:
@@ -93,20 +93,20 @@ with TestClient(app) as client:
 """
 
 
-def test_fastapi(terminal: Terminal, database: Database):
+def test_fastapi(shell: Shell, database: Database):
     for code in blocks("fastapi", "python"):
-        terminal.save(code)
+        shell.save(code)
     database.execute("create table orders (id bigint primary key)")
-    (terminal.folder / "drive.py").write_text(DRIVE_FASTAPI)
-    terminal.type("python drive.py")
+    (shell.folder / "drive.py").write_text(DRIVE_FASTAPI)
+    shell.type("python drive.py")
     live = [row[0] for row in database.rows("select payload from pgqrs_messages order by id")]
     assert live == [{"to": "ann@example.com", "subject": "hello"}, {"to": "order 7"}]
 
-    terminal.type("python worker.py &")
+    shell.type("python worker.py &")
     eventually(lambda: len(archived(database)) == 2, "the worker")
-    assert "sending to order 7" in terminal.type("kill %1; wait %1")
+    assert "sending to order 7" in shell.type("kill %1; wait %1")
 
-    (terminal.folder / "drive.py").write_text(
+    (shell.folder / "drive.py").write_text(
         "import both, time\n"
         "from fastapi.testclient import TestClient\n"
         "import pgqrs.sync\n"
@@ -116,7 +116,7 @@ def test_fastapi(terminal: Terminal, database: Database):
         "        time.sleep(0.02)\n"
     )
     database.execute("truncate pgqrs_done")
-    terminal.type("timeout 60 python drive.py")
+    shell.type("timeout 60 python drive.py")
     assert archived(database) == [{"to": "both"}]
 
 
@@ -155,21 +155,21 @@ jobs.store().close()
 """
 
 
-def test_django(terminal: Terminal, database: Database):
-    command = terminal.folder / "shop/management/commands"
+def test_django(shell: Shell, database: Database):
+    command = shell.folder / "shop/management/commands"
     command.mkdir(parents=True)
     for folder in (command.parent.parent, command.parent, command):
         (folder / "__init__.py").touch()
     for code in blocks("django", "python"):
-        terminal.save(code)
-    (terminal.folder / "settings.py").write_text(DJANGO_SETTINGS)
-    (terminal.folder / "shop/models.py").write_text(DJANGO_MODELS)
-    (terminal.folder / "drive.py").write_text(DRIVE_DJANGO)
-    terminal.type("export DJANGO_SETTINGS_MODULE=settings PYTHONPATH=.; python drive.py")
+        shell.save(code)
+    (shell.folder / "settings.py").write_text(DJANGO_SETTINGS)
+    (shell.folder / "shop/models.py").write_text(DJANGO_MODELS)
+    (shell.folder / "drive.py").write_text(DRIVE_DJANGO)
+    shell.type("export DJANGO_SETTINGS_MODULE=settings PYTHONPATH=.; python drive.py")
     assert database.rows("select payload from pgqrs_messages") == [({"order": 7},)]
-    terminal.type("python -m django work &")
+    shell.type("python -m django work &")
     eventually(lambda: archived(database) == [{"order": 7}], "the worker")
-    terminal.type("kill %1; wait %1")
+    shell.type("kill %1; wait %1")
     assert database.rows("select number, confirmed from shop_order") == [(7, True)]
 
 
@@ -217,7 +217,7 @@ async def test_pgbouncer(dsn, tmp_path, capsys):
     assert capsys.readouterr().out == "to ann@example.com\n"
 
 
-def test_kubernetes(terminal: Terminal, database: Database):
+def test_kubernetes(shell: Shell, database: Database):
     deployment, scaled = (yaml.safe_load(code) for code in blocks("kubernetes", "yaml"))
     (program,) = blocks("kubernetes", "python")
     pod = deployment["spec"]["template"]["spec"]
@@ -229,14 +229,14 @@ def test_kubernetes(terminal: Terminal, database: Database):
     )
     assert scaled["spec"]["scaleTargetRef"]["name"] == deployment["metadata"]["name"]
 
-    terminal.save(program)
-    terminal.type("pgqrs produce tasks '{\"seconds\": 1}'")
+    shell.save(program)
+    shell.type("pgqrs produce tasks '{\"seconds\": 1}'")
     query = scaled["spec"]["triggers"][0]["metadata"]["query"]
     assert database.value(query) == 1
-    terminal.type(" ".join(pod["containers"][0]["command"]) + " &")
+    shell.type(" ".join(pod["containers"][0]["command"]) + " &")
     leased = "select count(*) from pgqrs_messages where consumer_worker_id is not null"
     eventually(lambda: bool(database.value(leased)), "the handler")
-    terminal.type("kill -TERM %1; wait %1")  # its status is 0
+    shell.type("kill -TERM %1; wait %1")  # its status is 0
     assert archived(database) == [{"seconds": 1}]
     assert database.rows(
         "select distinct name like %s from pgqrs_workers", f"%{socket.gethostname()}%"
@@ -244,11 +244,11 @@ def test_kubernetes(terminal: Terminal, database: Database):
 
 
 @PLAIN
-async def test_deploys(terminal, dsn, database):
+async def test_deploys(shell, dsn, database):
     import asyncpg
 
     first, *rest = blocks("deploys", "sh")
-    assert "installed" in terminal.type(first)
+    assert "installed" in shell.type(first)
     database.execute("create table pieces (n bigint)")
     async with asyncpg.create_pool(dsn, min_size=1) as pool, pgqrs.connect(dsn) as store:
         (code,) = blocks("deploys", "python")
@@ -259,7 +259,7 @@ async def test_deploys(terminal, dsn, database):
         await working
     assert database.rows("select n from pieces order by n") == [(0,), (1000,), (2000,)]
     assert [payload["from"] for payload in archived(database)] == [0, 1000, 2000]
-    terminal.type("".join(rest))
+    shell.type("".join(rest))
 
 
 READ_METRICS = """
@@ -268,19 +268,19 @@ print(urlopen(f"http://127.0.0.1:{server.server_port}/metrics").read().decode())
 """
 
 
-def test_monitoring(terminal: Terminal, dsn: str, database: Database):
-    terminal.type("pgqrs produce emails 1")
+def test_monitoring(shell: Shell, dsn: str, database: Database):
+    shell.type("pgqrs produce emails 1")
     for code in blocks("monitoring", "sh"):
-        terminal.type(code)
+        shell.type(code)
     metrics, snapshots = blocks("monitoring", "sql")
     assert database.rows(metrics)[0][:4] == ("emails", 1, 0, 0)
     assert database.rows(snapshots)
 
     collecting, logging = blocks("monitoring", "python")
-    (terminal.folder / "metrics.py").write_text(
+    (shell.folder / "metrics.py").write_text(
         f"dsn, port = {dsn!r}, 0\n{collecting}{logging}{READ_METRICS}"
     )
-    told = terminal.type("python metrics.py")
+    told = shell.type("python metrics.py")
     (rules,) = (yaml.safe_load(code) for code in blocks("monitoring", "yaml"))
     for rule in rules["groups"][0]["rules"]:
         for name in re.findall(r"pgqrs_\w+", rule["expr"]):

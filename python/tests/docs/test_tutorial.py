@@ -10,19 +10,19 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from terminal import Terminal, blocks_of
+from shell import Shell, blocks_of
 
 
 @pytest.fixture
-def terminal() -> Iterator[Terminal]:
+def shell() -> Iterator[Shell]:
     # /tmp, not TMPDIR: as root, the server's user must be able to reach it.
     folder = Path(tempfile.mkdtemp(prefix="pgqrs-tutorial-", dir="/tmp"))
     folder.chmod(0o755)
-    terminal = Terminal(folder)
+    shell = Shell(folder)
     try:
-        yield terminal
+        yield shell
     finally:
-        terminal.close()
+        shell.close()
         shutil.rmtree(folder)
 
 
@@ -33,13 +33,13 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.05)
 
 
-def test_a_newcomer_gets_what_the_tutorial_says(terminal: Terminal):
+def test_a_newcomer_gets_what_the_tutorial_says(shell: Shell):
     printed = ""
 
     def metrics(**expected: int) -> None:
         def there() -> bool:
             nonlocal printed
-            lines = terminal.type("pgqrs queue metrics emails --format json").splitlines()
+            lines = shell.type("pgqrs queue metrics emails --format json").splitlines()
             found = next(line for line in lines if line.startswith("{"))
             printed += "".join(f"{line}\n" for line in lines if line != found)
             return expected.items() <= json.loads(found).items()
@@ -51,13 +51,13 @@ def test_a_newcomer_gets_what_the_tutorial_says(terminal: Terminal):
         if language == "console":  # the installation: this is what it has made
             continue
         if language == "python":
-            terminal.save(code)
+            shell.save(code)
             continue
         if language == "text":
             assert seen[-1] == code
             continue
         assert language == "sh"
-        answer = terminal.type(code)
+        answer = shell.type(code)
         seen.append(answer)
         printed += answer
         if "| pgqrs produce" in code:

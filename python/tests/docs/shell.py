@@ -21,7 +21,7 @@ def blocks_of(page: str) -> Iterator[tuple[str, str]]:
     return iter(BLOCK.findall((DOCS / page).read_text(encoding="utf-8")))
 
 
-class Terminal:
+class Shell:
     """A bash in a folder, where pgqrs is installed."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
