@@ -21,7 +21,7 @@ GO_SOURCES := $(shell find core capi -type f ! -name '*_test.go' ! -path '*/test
 PACKAGING := pyproject.toml setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help audit cross demo build lint fmt check test test-race fuzz soak stress model sync bench licences wheel wheel-release sdist deps clean
+.PHONY: help audit cross demo build lint fmt check docs test test-race fuzz soak stress model sync bench licences wheel wheel-release sdist deps clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -34,12 +34,12 @@ build: $(VENV)/.built ## build the C library and install the package into .venv
 	@$(BIN)/python -c 'from importlib.metadata import version; print("pgqrs", version("pgqrs"), "is installed in $(VENV)")'
 
 fmt: $(VENV)/.tools ## format Go and Python
-	gofmt -w core capi bench soak examples
+	gofmt -w core capi bench soak examples scripts
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix-only
 
 lint: $(VENV)/.built $(VENV)/.tools ## look for mistakes without running anything
-	@test -z "$$(gofmt -l core capi bench soak examples)" || { echo "not formatted (make fmt):"; gofmt -l core capi bench soak examples; exit 1; }
+	@test -z "$$(gofmt -l core capi bench soak examples scripts)" || { echo "not formatted (make fmt):"; gofmt -l core capi bench soak examples scripts; exit 1; }
 	go mod tidy -diff
 	go vet ./...
 	go run $(STATICCHECK) ./...
@@ -51,9 +51,13 @@ lint: $(VENV)/.built $(VENV)/.tools ## look for mistakes without running anythin
 	@mkdir -p build
 	@$(PYRIGHT) --verifytypes pgqrs --ignoreexternal >build/types || { cat build/types; exit 1; }
 
-check: lint ## the quick checks, before each commit
+check: lint docs ## the quick checks, before each commit
 	$(BIN)/python scripts/check.py
 	$(BIN)/python scripts/make_sync.py --check
+	$(BIN)/python scripts/draw.py --check
+
+docs: $(VENV)/.built $(VENV)/.tools ## build the documentation site into build/docs; a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 cross: ## compile the Go code for macOS and Windows, too, without cgo and without running it
 	GOOS=darwin CGO_ENABLED=0 go build $(ELSEWHERE)

@@ -199,7 +199,9 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
             raise click.UsageError("--retry-base, --retry-max and --jitter go with --retry KIND")
         return given if kind is None else given | {"retry": None}
     base, most, jitter = (options[part] or 0 for part in parts)
-    policy = RetryPolicy(kind=kind, base_seconds=base, max_seconds=most or base, jitter=jitter)
+    if kind == "exponential":
+        most = most or base
+    policy = RetryPolicy(kind=kind, base_seconds=base, max_seconds=most or 0, jitter=jitter)
     return given | {"retry": policy}
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 from asgiref.sync import sync_to_async
 from drivers import configure_django
+from fix_pooler import PROGRAM, Pooler
 from fix_server import _create_database, _execute
-from pooler import PROGRAM, Pooler
 
 WAYS = ["direct", *(["pooled"] if PROGRAM else [])]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import shutil
 import socket
@@ -17,14 +18,8 @@ PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:
 """None where the machine has none (make deps)."""
 
 CONFIG = """
-[databases]
-* = host={host} port={port} user={user}
-
 [pgbouncer]
 listen_addr = 127.0.0.1
-listen_port = {own_port}
-unix_socket_dir =
-auth_type = any
 pool_mode = transaction
 default_pool_size = 4
 ignore_startup_parameters = extra_float_digits
@@ -32,20 +27,27 @@ ignore_startup_parameters = extra_float_digits
 
 
 class Pooler:
-    """A running PgBouncer; a context manager that stops it."""
+    """A running PgBouncer of that configuration, but for where it listens and where it
+    leads; a context manager that stops it."""
 
-    def __init__(self, server_dsn: str) -> None:
+    def __init__(self, server_dsn: str, text: str = CONFIG) -> None:
         parts = urlsplit(server_dsn)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             own_port = free.getsockname()[1]
         self._folder = Path(tempfile.mkdtemp(prefix="pgqrs-pooler-"))
         config = self._folder / "pgbouncer.ini"
-        config.write_text(
-            CONFIG.format(
-                host=parts.hostname, port=parts.port, user=parts.username, own_port=own_port
-            )
-        )
+        ini = configparser.ConfigParser()
+        ini.read_string(text)
+        ini["databases"] = {"*": f"host={parts.hostname} port={parts.port} user={parts.username}"}
+        own = {
+            "listen_port": str(own_port),
+            "unix_socket_dir": "",
+            "auth_type": "any",
+        }
+        ini["pgbouncer"].update(own)
+        with config.open("w") as file:
+            ini.write(file)
         command = [str(PROGRAM), str(config)]
         if os.geteuid() == 0:  # as whom it refuses to run
             self._folder.chmod(0o755)

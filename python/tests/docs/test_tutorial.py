@@ -1,0 +1,97 @@
+"""docs/tutorial.md, followed word for word."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from shell import Shell, blocks_of
+
+
+@pytest.fixture
+def shell() -> Iterator[Shell]:
+    # /tmp, not TMPDIR: as root, the server's user must be able to reach it.
+    folder = Path(tempfile.mkdtemp(prefix="pgqrs-tutorial-", dir="/tmp"))
+    folder.chmod(0o755)
+    shell = Shell(folder)
+    try:
+        yield shell
+    finally:
+        shell.close()
+        shutil.rmtree(folder)
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def test_a_newcomer_gets_what_the_tutorial_says(shell: Shell):
+    printed = ""
+
+    def metrics(**expected: int) -> None:
+        def there() -> bool:
+            command = [
+                sys.executable,
+                "-m",
+                "pgqrs",
+                "queue",
+                "metrics",
+                "emails",
+                "--format",
+                "json",
+            ]
+            where = os.environ | {"PGQRS_DSN": "embedded://./queue-data"}
+            told = subprocess.check_output(command, cwd=shell.folder, env=where)
+            return expected.items() <= json.loads(told).items()
+
+        nonlocal printed
+        wait_for(there, f"{expected}")
+        printed += shell.type("true")
+
+    seen = []
+    for language, code in blocks_of("tutorial.md"):
+        if language == "console":  # the installation: this is what it has made
+            continue
+        if language == "python":
+            shell.save(code)
+            continue
+        if language == "text":
+            assert seen[-1] == code
+            continue
+        assert language == "sh"
+        answer = shell.type(code)
+        seen.append(answer)
+        printed += answer
+        if "| pgqrs produce" in code:
+            metrics(archived=21)
+            for number in range(1, 21):
+                assert printed.count(f"sends to user{number}@example.com\n") == 1
+            assert len({line.split()[1] for line in printed.splitlines() if "sends" in line}) == 2
+        elif "nobody" in code:
+            metrics(dead=1)
+            assert "nobody is no address" in printed
+        elif "dlq list" in code:
+            assert "nobody is no address" in answer
+            assert "\n22 " in answer
+        elif "history 22" in code:
+            assert answer.count("nobody is no address") == 3
+        elif "dlq replay" in code:
+            metrics(dead=0, archived=22)
+            assert "sends to nobody@example.com" in printed
+    assert len(seen) == 9
+
+
+def test_the_first_message_takes_ten_lines():
+    first = next(code for language, code in blocks_of("tutorial.md") if language == "python")
+    assert len([line for line in first.splitlines()[1:] if line]) <= 10
