@@ -260,6 +260,14 @@ async def test_deploys(shell, dsn, database):
     assert database.rows("select n from pieces order by n") == [(0,), (1000,), (2000,)]
     assert [payload["from"] for payload in archived(database)] == [0, 1000, 2000]
     shell.type("".join(rest))
+    (versions,) = blocks("deploys", "sql")
+    ((version, compatible_from),) = database.rows(versions)
+    assert compatible_from <= version
+    upgrade = (shell.folder / "upgrade.sql").read_text()
+    assert f"set version = {version}, compatible_from = {compatible_from}" in upgrade
+    database.execute("update pgqrs_schema set version = 1000, compatible_from = 1000")
+    with pytest.raises(pgqrs.ConfigError, match="upgrade pgqrs"):
+        await pgqrs.connect(dsn)
 
 
 READ_METRICS = """
