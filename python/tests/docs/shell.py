@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,10 +25,13 @@ def blocks_of(page: str) -> Iterator[tuple[str, str]]:
 
 
 class Shell:
-    """A bash in a folder, where pgqrs is installed."""
+    """A bash in a folder, where pgqrs is installed. What a block of commands prints goes to a
+    file of its own, where what it leaves running goes on printing."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
+        self._outputs: list[Path] = []
+        self._files = Path(tempfile.mkdtemp(prefix="pgqrs-shell-"))
         programs = Path(sys.executable).parent
         self._shell = subprocess.Popen(
             ["bash"],
@@ -34,8 +40,7 @@ class Shell:
             | {"PATH": f"{programs}:{os.environ['PATH']}", "NO_COLOR": "1", "COLUMNS": "100"}
             | environment,
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stdout=subprocess.PIPE,  # only for how blocks ended
             text=True,
             start_new_session=True,
         )
@@ -47,25 +52,39 @@ class Shell:
         (self.folder / name[1]).write_text(program)
 
     def type(self, commands: str) -> str:
-        """Types these commands, each of which must succeed; what is printed meanwhile."""
+        """Types these commands, each of which must succeed; what they have printed."""
         assert self._shell.stdin
         assert self._shell.stdout
-        # The newline before the mark is not part of what is printed.
-        self._shell.stdin.write(f"bad=0; trap 'bad=$?' ERR\n{commands}\necho; echo \"=== $bad\"\n")
+        output = self._files / str(len(self._outputs))
+        self._outputs.append(output)
+        self._shell.stdin.write(
+            f"exec 3>&1 >{output} 2>&1; bad=0; trap 'bad=$?' ERR\n"
+            f"{commands}\n"
+            "exec >&3 3>&-; echo $bad\n"
+        )
         self._shell.stdin.flush()
-        printed = []
-        for line in self._shell.stdout:
-            if "=== " in line:
-                assert line.strip().endswith("=== 0"), (commands, "".join(printed), line)
-                return "".join(printed).removesuffix("\n")
-            printed.append(line)
-        raise AssertionError("the shell ended: " + "".join(printed))
+        bad = self._shell.stdout.readline().strip()
+        printed = output.read_text()
+        assert bad == "0", (commands, printed, bad)
+        return printed
+
+    def printed(self) -> str:
+        """All that has been printed until now."""
+        return "".join(output.read_text() for output in self._outputs)
 
     def close(self) -> str:
-        """Ends the shell and what it has started; what they still print."""
+        """Ends the shell and what it has started; all that was printed."""
+        assert self._shell.stdin
+        self._shell.stdin.write("kill $(jobs -p) 2>/dev/null; wait\n")
+        self._shell.stdin.close()
         try:
-            printed, _ = self._shell.communicate("kill $(jobs -p) 2>/dev/null; wait\n", 20)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._shell.pid, signal.SIGKILL)
-            raise
+            self._shell.wait(20)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._shell.pid, signal.SIGKILL)
+            self._shell.wait()
+            assert self._shell.stdout
+            self._shell.stdout.close()
+            printed = self.printed()
+            shutil.rmtree(self._files)
         return printed

@@ -104,7 +104,8 @@ def test_fastapi(shell: Shell, database: Database):
 
     shell.type("python worker.py &")
     eventually(lambda: len(archived(database)) == 2, "the worker")
-    assert "sending to order 7" in shell.type("kill %1; wait %1")
+    shell.type("kill %1; wait %1")
+    assert "sending to order 7" in shell.printed()
 
     (shell.folder / "drive.py").write_text(
         "import both, time\n"
