@@ -52,6 +52,7 @@ type Batch struct {
 	fates    []fate
 	open     int  // of them
 	settled  int  // of them
+	apart    int  // of them: detached, and their handlers have not ended, as far as is known
 	spoiled  bool // something undelivered was lost: nothing more is handed on
 	renewing bool
 	expires  time.Time // of what is kept, by our monotonic clock, on the safe side
@@ -217,7 +218,7 @@ func (b *Batch) undelivered() int {
 func (b *Batch) isOver() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.open == 0 || !b.keepsDelivered() && (b.freed || b.delivered() == len(b.ids))
+	return b.open+b.apart == 0 || !b.keepsDelivered() && (b.freed || b.delivered() == len(b.ids))
 }
 
 // keepsDelivered says whether delivered messages are kept alive, too.

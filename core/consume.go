@@ -181,6 +181,7 @@ func (l *consumeLoop) handle(m *Message, vt time.Duration) {
 		if err != nil {
 			l.store.log.Error("a handler failed after it had settled its message", "queue", l.queue, "id", m.ID, "error", err)
 		}
+		l.store.ledger.handled(backend.Delivery{Lease: m.Lease, ID: m.ID})
 		return
 	}
 	key := settlement{verb: archiving, queueID: m.QueueID}
@@ -205,6 +206,9 @@ func (l *consumeLoop) handle(m *Message, vt time.Duration) {
 		deliveries: []backend.Delivery{delivery}, failures: why,
 		done: func(answers []backend.Extension, err error) {
 			defer func() { <-l.answers; l.running.Done() }()
+			if key.noWait {
+				l.store.ledger.handled(backend.Delivery{Lease: m.Lease, ID: m.ID})
+			}
 			switch {
 			case transient(err): // as it is for all that end just then
 				l.store.outage.failed("storing the answers of handlers, whose messages come again", err)

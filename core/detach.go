@@ -22,8 +22,8 @@ type Detachment struct {
 // Detach gives deliveries a lease that they share with no others, so that a
 // transaction of the caller can settle them and stay open: for bindings whose
 // program holds the connection. From then on they belong to that transaction: the
-// keeper leaves them alone, streams count them as settled, and while the transaction
-// is open whoever settles them by other means gets false. When it has rolled back,
+// keeper leaves them alone, a stream that ends with its queue waits for their handlers,
+// and while the transaction is open whoever settles them by other means gets false. When it has rolled back,
 // they are leased until their vt, and their old names settle them.
 func (s *Store) Detach(ctx context.Context, t Target) (*Detachment, error) {
 	if err := s.checkTransactions(); err != nil {
@@ -70,6 +70,8 @@ type detached struct {
 	was    backend.Delivery
 	lease  int64
 	worker int64 // 0: not of this process
+	// batch has yet to hear that the handler has ended; nil: it has, or there is none.
+	batch *Batch
 	// until when it is remembered: its vt, and a while.
 	until time.Time
 }
@@ -78,14 +80,16 @@ type detached struct {
 // vt has passed: it can still be settled while nobody has taken it.
 const rememberDetached = time.Minute
 
-// detach notes that a delivery has another lease. It is settled as far as streams
-// and the keeper are concerned.
+// detach notes that a delivery has another lease. It is settled as far as the keeper is
+// concerned.
 func (l *ledger) detach(queueID int64, d backend.Delivery, lease int64) {
 	l.mu.Lock()
 	entry := detached{was: d, lease: lease, until: time.Now().Add(forgetExpiredIn)}
 	if b := l.batches[d.Lease]; b != nil {
 		b.mu.Lock()
 		entry.worker, entry.until = b.WorkerID, b.expires.Add(rememberDetached)
+		entry.batch = b
+		b.apart++
 		b.mu.Unlock()
 	}
 	if len(l.apart) >= l.sweepApartAt {
@@ -93,6 +97,7 @@ func (l *ledger) detach(queueID int64, d backend.Delivery, lease int64) {
 		for id, e := range l.apart {
 			if now.After(e.until) {
 				delete(l.apart, id)
+				e.batch.handled()
 			}
 		}
 		l.sweepApartAt = max(firstSweep, 2*len(l.apart))
@@ -122,12 +127,42 @@ func (l *ledger) detached(deliveries []backend.Delivery) []int64 {
 	return leases
 }
 
+// handled notes that the handler of a delivery has ended: what its transaction has not
+// committed by then a stream does not wait for.
+func (l *ledger) handled(d backend.Delivery) {
+	l.mu.Lock()
+	var b *Batch
+	if e, ok := l.apart[d.ID]; ok && e.was == d {
+		b, e.batch = e.batch, nil
+		l.apart[d.ID] = e
+	}
+	l.mu.Unlock()
+	b.handled()
+}
+
+// handled is told for each detached message when its handler has ended.
+func (b *Batch) handled() {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	b.apart--
+	b.mu.Unlock()
+	if b.stream != nil {
+		b.stream.batchEnded()
+	}
+}
+
 // attach forgets that a delivery was detached: it is over.
 func (l *ledger) attach(d backend.Delivery) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if e, ok := l.apart[d.ID]; ok && e.was == d {
+	e, ok := l.apart[d.ID]
+	if ok = ok && e.was == d; ok {
 		delete(l.apart, d.ID)
+	}
+	l.mu.Unlock()
+	if ok {
+		e.batch.handled()
 	}
 }
 
@@ -156,6 +191,15 @@ func (s *Store) settleApart(key settlement, deliveries []backend.Delivery, lease
 			apart, apartAt = append(apart, backend.Delivery{Lease: leases[i], ID: d.ID}), append(apartAt, i)
 		case d.Lease > 0:
 			rest, restAt = append(rest, d), append(restAt, i)
+		}
+	}
+	if key.verb != extending {
+		answer := done
+		done = func(answers []backend.Extension, err error) {
+			for _, place := range apartAt {
+				s.ledger.handled(deliveries[place])
+			}
+			answer(answers, err)
 		}
 	}
 	answers := make([]backend.Extension, len(deliveries))

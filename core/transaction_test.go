@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -318,6 +319,39 @@ func TestAHandlerSettlesInItsTransaction(t *testing.T) {
 	}
 	if n := p.log.count("the lease was lost"); n != 0 {
 		t.Errorf("%d messages count as lost", n)
+	}
+}
+
+// A message that is settled in a transaction is not done before its handler has ended: what
+// the transaction produces is there only then, and a loop that ends with its queue waits.
+func TestALoopThatEndsWithItsQueueWaitsForTransactionsOfItsHandlers(t *testing.T) {
+	p := onPostgres(t)
+	f := newFaulty()
+	s := p.through(t, f.wrap)
+	p.produce(t, "tasks", 1)
+	var handled atomic.Int32
+	handle := func(ctx context.Context, m *pgqrs.Message) error {
+		tx := begin(t, p)
+		until(t, "the loop has found nothing more", func() bool { return s.CountAsleep() == 1 })
+		looks := f.countCalls("dequeue")
+		if _, err := m.ArchiveTx(ctx, tx); err != nil {
+			return err
+		}
+		if handled.Add(1) < 3 {
+			if _, err := pgqrs.Enqueue().Message("next").To("tasks").ExecuteTx(ctx, s, tx); err != nil {
+				return err
+			}
+			until(t, "the loop has looked for more", func() bool { return f.countCalls("dequeue") > looks })
+		}
+		return tx.Commit(ctx)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	if err := pgqrs.Dequeue().From("tasks").Handle(handle).Concurrency(2).UntilEmpty().Execute(ctx, s); err != nil {
+		t.Fatal(err)
+	}
+	if n := p.counts(t, "tasks"); n != (backend.MessageCounts{Archived: 3}) {
+		t.Errorf("%+v", n)
 	}
 }
 

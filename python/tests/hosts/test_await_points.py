@@ -52,7 +52,7 @@ async def walk(make: Callable[[], Awaitable[Any]]) -> int:
         for point in range(MOST_POINTS):
             reached: list[int] = []
             try:
-                await asyncio.wait_for(_run(cancelled_at(point, late, make(), reached)), 20)
+                await asyncio.wait_for(_run(cancelled_at(point, late, make(), reached)), 60)
             except asyncio.CancelledError:
                 continue
             except StopAsyncIteration:
