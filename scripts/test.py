@@ -176,10 +176,11 @@ def steps(postgres: list[Postgres]) -> list[Step]:
         Step("Go, race detector", [*GO_TEST, "-race", *GO_PACKAGES], judge_go, on[0]),
         Step("Python, the rest", [*python, f"--ignore={ACCEPTANCE}"], judge_text, on[0]),
     ]
+    of_its_version = ["-skip", "^Test(Contract|Model)Coalesced$", *GO_PACKAGES]
     for server, environment in zip(postgres[1:], on[1:], strict=True):
         name = f"PostgreSQL {server.version}"
         found += [
-            Step(f"Go, {name}", [*GO_TEST, *GO_PACKAGES], judge_go, environment),
+            Step(f"Go, {name}", [*GO_TEST, *of_its_version], judge_go, environment),
             Step(f"Python, {name}", [*python, *ON_FURTHER_SERVERS], judge_text, environment),
         ]
     c = [str(TESTSERVER), "capi/ctest/run.sh", *c_modes()]

@@ -131,6 +131,7 @@ async def test_a_closed_store_refuses_everything(any_dsn):
             await call()
 
 
+@pytest.mark.loops("plain")
 async def test_close_ends_operations_in_flight_with_an_error(dsn, database: Database):
     store = await pgqrs.connect(dsn)
     await pgqrs.produce(store, "tasks", 1)
