@@ -41,7 +41,19 @@ ON_FURTHER_SERVERS = [
     *(
         f"--ignore=python/tests/{name}"
         for name in (
-            *("packaging", "embedded", "unit", "typing", "soak", "cli", "hosts", "sync"),
+            *(
+                "packaging",
+                "embedded",
+                "unit",
+                "typing",
+                "soak",
+                "cli",
+                "hosts",
+                "sync",
+                "docs/test_tutorial.py",
+                "docs/test_guides.py",
+                "docs/test_every_snippet.py",
+            ),
             "examples",
         )
     ),
