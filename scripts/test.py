@@ -36,27 +36,13 @@ STRESS = "./core/backend/postgres/stress"
 AT_ONCE = 3
 """How many steps run side by side. Most of them wait for a server most of the time."""
 ACCEPTANCE = "python/tests/acceptance"
+ON_ONE_SERVER = """
+    packaging embedded unit typing soak cli hosts sync examples
+    docs/test_tutorial.py docs/test_guides.py docs/test_every_snippet.py
+"""
 # On a further server, only what may depend on its version: no other backend, one event loop.
 ON_FURTHER_SERVERS = [
-    *(
-        f"--ignore=python/tests/{name}"
-        for name in (
-            *(
-                "packaging",
-                "embedded",
-                "unit",
-                "typing",
-                "soak",
-                "cli",
-                "hosts",
-                "sync",
-                "docs/test_tutorial.py",
-                "docs/test_guides.py",
-                "docs/test_every_snippet.py",
-            ),
-            "examples",
-        )
-    ),
+    *(f"--ignore=python/tests/{name}" for name in ON_ONE_SERVER.split()),
     *("-k", "not memory and not debug and not uvloop"),
 ]
 
