@@ -133,30 +133,28 @@ def run(coroutine: Coroutine[Any, Any, Answer], *, handle_signals: bool = False)
     ended; a second one meanwhile cancels it again, which consume() takes for "at once".
     With handle_signals SIGINT and SIGTERM cancel it so, and nothing is raised.
     """
+    on_its_way = False
+    task: asyncio.Task[Answer] | None = None
     try:
         loop = _loop_of_call()
         _check_signals(handle_signals)
-    except BaseException:
-        coroutine.close()
-        raise
-    waiting = _Waiting()
-    task: asyncio.Task[Answer] | None = None
+        waiting = _Waiting()
 
-    def start() -> None:  # in the loop, in a copy of the context of this thread
-        nonlocal task
-        caller.set(waiting)
-        task = loop.create_task(coroutine)
-        task.add_done_callback(waiting.end)
+        def start() -> None:  # in the loop, in a copy of the context of this thread
+            nonlocal task
+            caller.set(waiting)
+            task = loop.create_task(coroutine)
+            task.add_done_callback(waiting.end)
 
-    def cancel() -> None:
-        if task is not None:
-            task.cancel()
-        elif not waiting.over:  # interrupted before start() was on its way
-            coroutine.close()
-            waiting.end()
+        def cancel() -> None:
+            if task is not None:
+                task.cancel()
+            elif not waiting.over:  # interrupted before start() was on its way
+                coroutine.close()
+                waiting.end()
 
-    try:
         with _signals(loop, cancel if handle_signals else None) as signals:
+            on_its_way = True
             try:
                 loop.call_soon_threadsafe(start)
                 waiting.serve()
@@ -167,6 +165,10 @@ def run(coroutine: Coroutine[Any, Any, Answer], *, handle_signals: bool = False)
             if signals and task.cancelled():
                 return cast(Answer, None)
             return task.result()
+    except BaseException:
+        if not on_its_way:
+            coroutine.close()
+        raise
     finally:
         task = None  # its error holds this frame
 
