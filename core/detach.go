@@ -23,8 +23,8 @@ type Detachment struct {
 // transaction of the caller can settle them and stay open: for bindings whose
 // program holds the connection. From then on they belong to that transaction: the
 // keeper leaves them alone, a stream that ends with its queue waits for their handlers,
-// and while the transaction is open whoever settles them by other means gets false. When it has rolled back,
-// they are leased until their vt, and their old names settle them.
+// and while the transaction is open whoever settles them by other means gets false. When
+// it has rolled back, they are leased until their vt, and their old names settle them.
 func (s *Store) Detach(ctx context.Context, t Target) (*Detachment, error) {
 	if err := s.checkTransactions(); err != nil {
 		return nil, err
@@ -102,6 +102,7 @@ func (l *ledger) detach(queueID int64, d backend.Delivery, lease int64) {
 		}
 		l.sweepApartAt = max(firstSweep, 2*len(l.apart))
 	}
+	l.apart[d.ID].batch.handled() // of an older delivery, which is not known by its name any more
 	l.apart[d.ID] = entry
 	l.mu.Unlock()
 	l.settled([]backend.Delivery{d})

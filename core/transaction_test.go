@@ -355,6 +355,37 @@ func TestALoopThatEndsWithItsQueueWaitsForTransactionsOfItsHandlers(t *testing.T
 	}
 }
 
+// The lease of a detached message may run out while its handler goes on, and another handler
+// of the process may detach its next delivery.
+func TestALoopThatEndsWithItsQueueWaitsForBothHandlersOfAMessage(t *testing.T) {
+	p := onPostgres(t)
+	s := p.connect(t)
+	p.produce(t, "tasks", 1)
+	again := make(chan struct{})
+	handle := func(ctx context.Context, m *pgqrs.Message) error {
+		tx := begin(t, p)
+		if _, err := m.ArchiveTx(ctx, tx); err != nil {
+			return err
+		}
+		if m.ReadCount == 1 {
+			err := tx.Rollback(ctx)
+			receive(t, "the second delivery", again)
+			return err
+		}
+		close(again)
+		return tx.Commit(ctx)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	err := pgqrs.Dequeue().From("tasks").Handle(handle).Concurrency(2).VT(0.3).UntilEmpty().Execute(ctx, s)
+	if err != nil || ctx.Err() != nil {
+		t.Fatal(err, ctx.Err())
+	}
+	if n := p.counts(t, "tasks"); n != (backend.MessageCounts{Archived: 1}) {
+		t.Errorf("%+v", n)
+	}
+}
+
 func TestListenersHearOfATransactionWhenItCommits(t *testing.T) {
 	p := onPostgres(t)
 	s, away := p.connect(t), p.elsewhere(t)
