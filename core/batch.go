@@ -257,25 +257,15 @@ func (b *Batch) index(id int64) int {
 	return -1
 }
 
-// settle notes that a call has ended a delivery, and says whether nothing of the batch is
-// open any more, and whether calls have ended all of it.
-func (b *Batch) settle(id int64) (over, all bool) {
+// ended notes the fate of a delivery, and says whether nothing of the batch is open any
+// more, and whether calls have settled all of it.
+func (b *Batch) ended(id int64, f fate) (over, all bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if i := b.index(id); i >= 0 {
-		b.end(i, fateSettled)
+		b.end(i, f)
 	}
 	return b.open == 0, b.settled == len(b.ids)
-}
-
-// letGo notes that a delivery is kept no more, and says whether nothing is open any more.
-func (b *Batch) letGo(id int64) (over bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if i := b.index(id); i >= 0 {
-		b.end(i, fateLetGo)
-	}
-	return b.open == 0
 }
 
 // end notes the fate of a message; false: it was not open. The caller holds mu.

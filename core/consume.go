@@ -177,11 +177,12 @@ func (l *consumeLoop) end(ctx context.Context) {
 func (l *consumeLoop) handle(m *Message, vt time.Duration) {
 	defer func() { <-l.slots; l.running.Done() }()
 	err := l.call(m)
+	delivered := backend.Delivery{Lease: m.Lease, ID: m.ID}
 	if m.over.Load() {
 		if err != nil {
 			l.store.log.Error("a handler failed after it had settled its message", "queue", l.queue, "id", m.ID, "error", err)
 		}
-		l.store.ledger.handled(backend.Delivery{Lease: m.Lease, ID: m.ID})
+		l.store.ledger.handled(delivered)
 		return
 	}
 	key := settlement{verb: archiving, queueID: m.QueueID}
@@ -194,7 +195,7 @@ func (l *consumeLoop) handle(m *Message, vt time.Duration) {
 		key = settlement{verb: failing, queueID: m.QueueID, retry: l.retry}
 		why = map[int64]backend.Failure{m.ID: {Error: errorText(err.Error()), Delay: l.delayAfter(m, err), VT: vt}}
 	}
-	delivery := backend.Delivery{Lease: m.Lease, ID: m.ID}
+	delivery := delivered
 	if leases := l.store.ledger.detached([]backend.Delivery{delivery}); leases != nil {
 		// A transaction of the handler settled it. Only if that was rolled back is
 		// there anything left to do, and it may be open still.
@@ -207,7 +208,7 @@ func (l *consumeLoop) handle(m *Message, vt time.Duration) {
 		done: func(answers []backend.Extension, err error) {
 			defer func() { <-l.answers; l.running.Done() }()
 			if key.noWait {
-				l.store.ledger.handled(backend.Delivery{Lease: m.Lease, ID: m.ID})
+				l.store.ledger.handled(delivered)
 			}
 			switch {
 			case transient(err): // as it is for all that end just then

@@ -143,7 +143,7 @@ func (l *ledger) settledOfLease(deliveries []backend.Delivery) {
 	}
 	over, all := false, false
 	for _, d := range deliveries {
-		over, all = b.settle(d.ID)
+		over, all = b.ended(d.ID, fateSettled)
 	}
 	if all {
 		l.mu.Lock()
@@ -170,7 +170,7 @@ func (l *ledger) lapse(deliveries []backend.Delivery) {
 		if b == nil || !b.keepsDelivered() {
 			continue
 		}
-		if b.letGo(d.ID) {
+		if over, _ := b.ended(d.ID, fateLetGo); over {
 			b.stream.batchEnded()
 		}
 	}

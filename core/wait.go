@@ -243,10 +243,11 @@ func (w *waker) announce(ctx context.Context, queueID int64, looked time.Time) (
 		return false, false // lost meanwhile, and the entry with it
 	}
 	renewed := !e.committed.IsZero() && time.Since(e.since) < backend.SleepTTL // in time: there was no gap
-	if now, ok := w.asleep[queueID]; err != nil {
+	if made, ok := w.asleep[queueID]; err != nil {
 		delete(w.asleep, queueID)
 	} else if ok && !renewed {
-		w.asleep[queueID] = entry{since: now.since, committed: time.Now()}
+		made.committed = time.Now()
+		w.asleep[queueID] = made
 	}
 	return err == nil && (!renewed || looked.Before(e.committed)), err == nil
 }
