@@ -254,7 +254,7 @@ func TestWhatCouldNotBeSettledIsKeptNoMore(t *testing.T) {
 		t.Run(verb, func(t *testing.T) {
 			onEach(t, func(t *testing.T, p *place) {
 				f := newFaulty()
-				s := p.through(t, f.wrap, pgqrs.WithConnectTimeout(100*time.Millisecond))
+				s := p.through(t, f.wrap, pgqrs.WithConnectTimeout(time.Second))
 				ids := p.produce(t, "tasks", 2)
 				st := openStream(t, s, "tasks", pgqrs.StreamOptions{VT: 300 * time.Millisecond, KeepDelivered: true})
 				b := next(t, st)

@@ -240,7 +240,7 @@ func TestAProduceIsTriedAgainWhileTheServerCannotBeReached(t *testing.T) {
 		}
 		f = newFaulty()
 		f.failBefore("produce", always(unreachable()))
-		s = p.through(t, f.wrap, pgqrs.WithConnectTimeout(200*time.Millisecond))
+		s = p.through(t, f.wrap, pgqrs.WithConnectTimeout(time.Second))
 		_, err := s.Produce(t.Context(), "tasks", []byte("1"), pgqrs.ProduceOptions{})
 		if !errors.Is(err, pgqrs.ErrConnection) || !pgqrs.SafeToRetry(err) {
 			t.Fatal(err)

@@ -275,7 +275,7 @@ func TestAnAcknowledgementThatWasNotCarriedOutIsTriedAgain(t *testing.T) {
 func TestAnAcknowledgementThatNeverGetsAnAnswerSaysSo(t *testing.T) {
 	onEach(t, func(t *testing.T, p *place) {
 		f := newFaulty()
-		s := p.through(t, f.wrap, pgqrs.WithConnectTimeout(200*time.Millisecond))
+		s := p.through(t, f.wrap, pgqrs.WithConnectTimeout(time.Second))
 		p.produce(t, "tasks", 1)
 		m := dequeue(t, newConsumer(t, s, "tasks"), 1, 60)[0]
 		f.failAfter("archive", times(1, lostAnswer()))
