@@ -42,6 +42,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 set jit = off
 set enable_seqscan = off
+set enable_sort = off
 set enable_bitmapscan = off
 set max_parallel_workers_per_gather = 0
 set plan_cache_mode = force_generic_plan
@@ -64,30 +65,31 @@ declare
     got     integer := 0;
     told    bigint  := 0;
     -- A row that we have locked stays where it is until we write it, so its
-    -- ctid is enough to find it again, and needs no index.
-    dead_at  tid[] := '{}'; -- delivered too often
-    lapsed_at  tid[] := '{}'; -- of a lease that ran out, and which of its messages are taken now
-    lapsed_ids int8multirange[] := '{}';
-    whole_at tid[] := '{}'; -- leased in place
-    cut_at   tid[] := '{}'; -- leased in part: the part is taken off the front
-    cut_ids  int8multirange[] := '{}';
-    cut_n    integer[] := '{}';
+    -- ctid is enough to find it again, and needs no index. These arrays are null where
+    -- nothing is to be said: to make them empty took a fourteenth of a small call.
+    dead_at  tid[]; -- delivered too often
+    lapsed_at  tid[]; -- of a lease that ran out, and which of its messages are taken now
+    lapsed_ids int8multirange[];
+    whole_at tid[]; -- leased in place
+    cut_at   tid[]; -- leased in part: the part is taken off the front
+    cut_ids  int8multirange[];
+    cut_n    integer[];
     -- Small rows that nobody holds become one where they follow each other,
     -- ascending by vt and by id and equally often delivered: a run. So the order
     -- of delivery is kept. Rows of one run share since (its first vt) and read_ct.
-    small_at  tid[] := '{}';
-    small_ids int8multirange[] := '{}';
-    small_run integer[] := '{}';
-    run_vt    timestamptz[] := '{}';
-    run_ct    integer[] := '{}';
+    small_at  tid[];
+    small_ids int8multirange[];
+    small_run integer[];
+    run_vt    timestamptz[];
+    run_ct    integer[];
     last_vt   timestamptz; -- of the run that is open; null: none is
     last_hi   bigint;
     last_ct   integer;
     run       record;
     -- What to read, its place in line, and how often it will have been delivered.
-    part_ids int8multirange[] := '{}';
-    part_vt  timestamptz[] := '{}';
-    part_ct  integer[] := '{}';
+    part_ids int8multirange[];
+    part_vt  timestamptz[];
+    part_ct  integer[];
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'pgqrs_dequeue needs READ COMMITTED' using errcode = 'PQ004';
@@ -165,7 +167,7 @@ begin
     -- have run out before it begins.
     taken_at := coalesce(at, clock_timestamp());
     until := taken_at + lease_for;
-    if lapsed_at <> '{}' then
+    if lapsed_at is not null then
         insert into {schema}.pgqrs_attempts (queue_id, message_id, lease, attempt, consumer_worker_id, started_at, ended_at, outcome)
         select queue, m.id, s.lease, s.read_ct, s.consumer_worker_id, s.dequeued_at, s.vt, 'expired'
         from unnest(lapsed_at, lapsed_ids) u(place, ids)
@@ -174,7 +176,7 @@ begin
         cross join generate_series(lower(r), upper(r) - 1) m(id)
         on conflict do nothing; -- a row too few in a history must not stop a queue
     end if;
-    if dead_at <> '{}' then
+    if dead_at is not null then
         with gone as (
             delete from {schema}.pgqrs_spans s where s.ctid = any(dead_at) returning s.*
         ), put as (
@@ -197,7 +199,7 @@ begin
             part_ids := part_ids || small_ids;
             part_vt := part_vt || run_vt;
             part_ct := part_ct || run_ct[1] + 1;
-        elsif small_at <> '{}' then
+        elsif small_at is not null then
             for run in
                 select u.run, array_agg(u.place) as places, array_agg(u.ids) as ids
                 from unnest(small_at, small_ids, small_run) u(place, ids, run)
@@ -225,12 +227,12 @@ begin
             end loop;
         end if;
 
-        if whole_at <> '{}' then
+        if whole_at is not null then
             update {schema}.pgqrs_spans s
             set lease = new_lease, vt = until, since = s.vt, read_ct = s.read_ct + 1, consumer_worker_id = worker, dequeued_at = taken_at
             where s.ctid = any(whole_at);
         end if;
-        for i in 1 .. cardinality(cut_at) loop
+        for i in 1 .. coalesce(cardinality(cut_at), 0) loop
             -- The rest keeps lo, hi and vt, so the update is HOT, and its fence:
             -- what is left of an expired lease may still be settled.
             with rest as (
@@ -289,6 +291,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 set jit = off
 set enable_seqscan = off
+set enable_sort = off
 set enable_bitmapscan = off
 as $body$
 declare
@@ -305,6 +308,7 @@ begin
             ) m
         ) there
         where s.queue_id = queue and s.lease = of_lease
+        order by s.id -- by the primary key
     loop
         if span.k = 0 then
             delete from {schema}.pgqrs_spans s

@@ -25,6 +25,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 set jit = off
 set enable_seqscan = off
+set enable_sort = off
 set enable_bitmapscan = off
 set plan_cache_mode = force_generic_plan
 as $body$
@@ -88,9 +89,12 @@ begin
             end loop;
             -- A miss counts only when a fresh snapshot has no row of the lease
             -- that holds the message: a split may have moved it meanwhile.
-            exit when isempty(todo) or not exists (
-                select from {schema}.pgqrs_spans s
-                where s.queue_id = queue and s.lease = asked and s.ids && todo);
+            -- (Not `exists`, which drops the order, and with it the choice of the index.)
+            exit when isempty(todo) or (
+                select true from {schema}.pgqrs_spans s
+                where s.queue_id = queue and s.lease = asked and s.ids && todo
+                order by s.id
+                limit 1) is null;
             -- Wait for what others have locked, and let go of it: should a dequeue
             -- have given the row to a higher lease, its new holder must not have to
             -- wait for us, who may be about to wait for them.
@@ -372,6 +376,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 set jit = off
 set enable_seqscan = off
+set enable_sort = off
 set enable_bitmapscan = off
 set plan_cache_mode = force_generic_plan
 as $body$
@@ -395,12 +400,14 @@ begin
         left join lateral (
             select s.ctid as at_place, s.lease, s.vt from {schema}.pgqrs_spans s
             where s.queue_id = l.queue_id and s.lo > l.id - 4096 and s.lo <= l.id and s.hi >= l.id and s.ids @> l.id
-            offset 0
+            order by s.lo desc
+            limit 1
         ) s on true
         left join lateral (
             select d.outcome from {schema}.pgqrs_done d
             where d.queue_id = l.queue_id and d.lo > l.id - 4096 and d.lo <= l.id and d.hi >= l.id and d.ids @> l.id
-            offset 0
+            order by d.lo desc
+            limit 1
         ) d on true
         where l.id = message_id;
         if not found or found_at.at_place is null and found_at.outcome is null then
@@ -530,6 +537,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 set jit = off
 set enable_seqscan = off
+set enable_sort = off
 set enable_bitmapscan = off
 set plan_cache_mode = force_generic_plan
 as $body$

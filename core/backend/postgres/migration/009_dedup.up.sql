@@ -27,6 +27,7 @@ create function {schema}.pgqrs_lives(queue bigint, message_id bigint)
 returns boolean
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
+set enable_sort = off
 as $body$
 begin
     -- Not `exists`, which drops the order.
