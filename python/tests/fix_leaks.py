@@ -81,6 +81,14 @@ def live_handles() -> list[object]:
     ]
 
 
+def expect_no_connections(dsn: str) -> None:
+    """A server notices in its own time that a connection was closed."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while left := connections(dsn):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.02)
+
+
 def connections(dsn: str) -> list[tuple[object, ...]]:
     """Who is connected to the database, but for ourselves."""
     database = urlsplit(dsn).path.removeprefix("/")
