@@ -128,6 +128,13 @@ _READS_ONLY = {
     ),
 }
 
+_SHARE_OF_LITTLE = {
+    "pgqueuer": (
+        "It is given a share of what it can do itself, which is a small part of the messages "
+        "that pgqrs handles in that time on the same two cores."
+    ),
+}
+
 EXPLANATIONS: dict[str, dict[str, str]] = {
     "produce-t1-b1": {
         "pgq": "One message waits for one commit; PgQ writes one row, pgqrs a span as well.",
@@ -137,6 +144,14 @@ EXPLANATIONS: dict[str, dict[str, str]] = {
     **{f"drain-c{consumers}-b1": _BATCH_OF_ONE for consumers in (1, 2, 4)},
     **{f"drain-c1-b{batch}": _READS_ONLY for batch in (50, 1000)},
     "consume": _READS_ONLY,
+    "wake": {
+        "river": (
+            "It tells of each insert in the transaction that makes it. pgqrs looks after the "
+            "commit whether anybody sleeps, which is a round trip more, and tells nobody "
+            "otherwise."
+        ),
+    },
+    **{f"load-{percent}": _SHARE_OF_LITTLE for percent in (10, 50, 90)},
     "cost-dead": {"awa": "It appends everything, and truncates whole partitions."},
 }
 """By workload and by who is ahead of pgqrs there: why that may be."""
