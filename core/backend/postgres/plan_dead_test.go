@@ -54,12 +54,10 @@ func TestWalksPassNoDeadRows(t *testing.T) {
 		f.Fatalf("%d pages with %d live rows show nothing", pages, live)
 	}
 	f.exec("select pgqrs_enqueue($1, array_fill('{}'::json, array[50]))", f.another)
-	// The first time in the other queue: what a session reads of the catalogs is not meant.
-	for _, queue := range []int64{f.another, f.queue} {
-		for _, c := range f.pagesOfEach(queue) {
-			if queue == f.queue && c.pages > most {
-				t.Errorf("%s looked at %d pages", c.what, c.pages)
-			}
+	f.pagesOfEach(f.another) // what a session reads of the catalogs at first is not meant
+	for _, c := range f.pagesOfEach(f.queue) {
+		if c.pages > most {
+			t.Errorf("%s looked at %d pages", c.what, c.pages)
 		}
 	}
 }

@@ -143,7 +143,7 @@ func purgeHoldsWhatChanged(r *race) {
 			return true;
 		end $$`, high.lease, gate))
 	r.Cleanup(func() { r.exec("drop function public.pause_at") })
-	r.change("pgqrs_purge", "s.lo + 0 <= upto --", "s.lo + 0 <= upto and public.pause_at(s.lease) --")
+	r.change("pgqrs_purge", "s.lo <= upto\n            order by", "s.lo <= upto and public.pause_at(s.lease)\n            order by")
 	keeper := r.session()
 	keeper.exec("select pg_advisory_lock($1::bigint)", gate)
 	purge := start(b.tryPurge)

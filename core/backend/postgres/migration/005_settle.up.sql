@@ -552,7 +552,7 @@ begin
     loop
         with locked as materialized (
             select s.ctid as place from {schema}.pgqrs_spans s
-            where s.queue_id = queue and s.lo + 0 <= upto -- + 0: not by the lookup index, whose order is another
+            where s.queue_id = queue and s.lo <= upto
             order by s.lease, s.id
             limit most
             for update skip locked
@@ -573,7 +573,7 @@ begin
         -- Others have locked what is left. What they leave of it, or put there
         -- instead, is to be purged too.
         perform from {schema}.pgqrs_spans s
-        where s.queue_id = queue and s.lo + 0 <= upto
+        where s.queue_id = queue and s.lo <= upto
         order by s.lease, s.id
         limit 1
         for update;
