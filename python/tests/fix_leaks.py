@@ -81,16 +81,9 @@ def live_handles() -> list[object]:
     ]
 
 
-def expect_no_connections(dsn: str) -> None:
-    """A server notices in its own time that a connection was closed."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while left := connections(dsn):
-        assert time.monotonic() < deadline, left
-        time.sleep(0.02)
-
-
 def connections(dsn: str) -> list[tuple[object, ...]]:
-    """Who is connected to the database, but for ourselves."""
+    """Who is connected to the database, but for ourselves. The server notices in its own
+    time that a connection was closed."""
     database = urlsplit(dsn).path.removeprefix("/")
     with psycopg.connect(urlsplit(dsn)._replace(path="/postgres").geturl()) as connection:
         return connection.execute(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -63,6 +64,14 @@ async def until(
             return
         assert loop.time() < deadline, f"waited {seconds} s for {what}"
         await asyncio.sleep(0.005)
+
+
+def eventually(condition: Callable[[], bool], what: str = "it", seconds: float = 60) -> None:
+    """until() for tests that block."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
+        time.sleep(0.02)
 
 
 async def drain(store: pgqrs.Store, queue: str, vt: float = 30) -> list[pgqrs.Message]:

@@ -13,8 +13,8 @@ import warnings
 
 import psycopg
 import pytest
-from fix_leaks import expect_no_connections
-from fix_store import Database, drain, until
+from fix_leaks import PATIENCE_SECONDS, connections
+from fix_store import Database, drain, eventually, until
 
 import pgqrs
 
@@ -208,7 +208,7 @@ def test_a_store_that_is_dropped_with_nothing_in_flight_closes_silently(dsn, mem
             warnings.simplefilter("error")
             asyncio.run(main(where))
             if where == dsn:
-                expect_no_connections(dsn)
+                eventually(lambda: not connections(dsn), "no connections", PATIENCE_SECONDS)
 
 
 def test_what_was_being_given_back_when_the_store_was_dropped_is_given_back(

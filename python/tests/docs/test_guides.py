@@ -8,8 +8,7 @@ import asyncio
 import configparser
 import re
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +17,7 @@ import pytest
 import yaml
 from fix_page import DOCS, run
 from fix_pooler import PROGRAM, Pooler
-from fix_store import Database, until
+from fix_store import Database, eventually, until
 from shell import Shell, blocks_of
 
 import pgqrs
@@ -52,13 +51,6 @@ def shell(tmp_path: Path, dsn: str) -> Iterator[Shell]:
         yield shell
     finally:
         shell.close()
-
-
-def eventually(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
 
 
 def archived(database: Database) -> list[Any]:

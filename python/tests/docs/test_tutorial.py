@@ -8,11 +8,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fix_store import eventually
 from shell import Shell, blocks_of
 
 
@@ -29,13 +29,6 @@ def shell() -> Iterator[Shell]:
         shutil.rmtree(folder)
 
 
-def wait_for(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
 def test_a_newcomer_gets_what_the_tutorial_says(shell: Shell):
     def wait_for_metrics(**expected: int) -> None:
         command = [sys.executable, "-m", "pgqrs", "queue", "metrics", "emails", "--format", "json"]
@@ -45,10 +38,10 @@ def test_a_newcomer_gets_what_the_tutorial_says(shell: Shell):
             told = subprocess.check_output(command, cwd=shell.folder, env=where, timeout=60)
             return expected.items() <= json.loads(told).items()
 
-        wait_for(there, f"{expected}")
+        eventually(there, f"{expected}")
 
     def wait_for_line(line: str) -> None:
-        wait_for(lambda: line in shell.printed(), line)
+        eventually(lambda: line in shell.printed(), line)
 
     seen = []
     for language, code in blocks_of("tutorial.md"):

@@ -13,13 +13,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
 import psutil
 import pytest
+from fix_store import eventually
 
 from pgqrs import ConfigError, _embedded
 
@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="pgqrs-embedded-", dir="/tmp") as parent:
         os.chmod(parent, 0o755)
         yield Path(parent) / "jobs"
-        _eventually("the keeper has ended", lambda: not _processes_of(parent))
+        eventually(lambda: not _processes_of(parent), "the keeper has ended")
 
 
 class User:
@@ -79,13 +79,6 @@ def _processes_of(folder: str) -> list[str]:
     return [line for line in lines if folder in line]
 
 
-def _eventually(what: str, holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline, f"not in time: {what}"
-        time.sleep(0.02)
-
-
 def test_start_gives_a_running_server_and_stop_ends_it(folder: Path) -> None:
     dsn, stop = _embedded.start(f"embedded://{folder}")
     assert _runs(dsn)
@@ -130,7 +123,7 @@ def test_the_server_stops_when_its_last_user_is_killed(folder: Path) -> None:
     assert second.dsn() == dsn
     first.leave()
     second.kill()
-    _eventually("the keeper has stopped the server", lambda: not _runs(dsn))
+    eventually(lambda: not _runs(dsn), "the keeper has stopped the server")
 
 
 def test_a_killed_user_does_not_take_the_server_from_another(folder: Path) -> None:
@@ -153,10 +146,10 @@ def test_the_server_recovers_after_it_was_killed_with_everybody(folder: Path) ->
     postmaster = int((folder / "data" / "postmaster.pid").read_text().split()[0])
     os.kill(postmaster, signal.SIGKILL)
     user.kill()
-    _eventually("the keeper has ended", lambda: not _processes_of("_folder.py " + str(folder)))
+    eventually(lambda: not _processes_of("_folder.py " + str(folder)), "the keeper has ended")
     # As after the restart of a container: the number is another process's now.
     pid_file = folder / "data" / "postmaster.pid"
-    _eventually("the old server is gone", lambda: not _runs(dsn))
+    eventually(lambda: not _runs(dsn), "the old server is gone")
     lines = pid_file.read_text().splitlines() if pid_file.exists() else []
     if lines:
         pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")

@@ -8,15 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from fix_store import Database
+from fix_store import Database, eventually
 
 PROJECT = Path(__file__).resolve().parents[3]
 EXAMPLES = PROJECT / "examples"
@@ -41,7 +39,7 @@ def test_the_shop_the_worker_beside_it_and_the_worker_in_go_share_a_queue(
 
         status, first = ask(place, {"item": "tea", "pieces": 2})
         assert status == 201
-        wait_for(lambda: packed_by(place, first["id"]) == "python")
+        eventually(lambda: packed_by(place, first["id"]) == "python")
 
         assert ask(place, {"item": "tea", "pieces": 2000})[0] == 409
         # What was rolled back left nothing, neither an order nor a message.
@@ -52,7 +50,7 @@ def test_the_shop_the_worker_beside_it_and_the_worker_in_go_share_a_queue(
         start(started, dsn, str(go))
         status, second = ask(place, {"item": "coffee", "pieces": 1})
         assert status == 201
-        wait_for(lambda: packed_by(place, second["id"]) == "go")
+        eventually(lambda: packed_by(place, second["id"]) == "go")
 
         assert database.rows("select id, outcome from pgqrs_archive order by id") == [
             (first["message_id"], "archived"),
@@ -121,11 +119,3 @@ def packed_by(place: str, order: int) -> str | None:
     """Who has packed an order."""
     found: str | None = ask(f"{place}/{order}")[1]["packed_by"]
     return found
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Waits until that is so."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

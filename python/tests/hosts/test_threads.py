@@ -8,9 +8,9 @@ import threading
 import warnings
 
 import pytest
-from fix_leaks import expect_no_connections
+from fix_leaks import PATIENCE_SECONDS, connections
 from fix_loop import LOOPS
-from fix_store import Database, until
+from fix_store import Database, eventually, until
 
 import pgqrs
 
@@ -122,6 +122,6 @@ def test_a_store_that_is_collected_with_work_in_flight_warns_and_leaks_nothing(
     told = [str(w.message) for w in caught if w.category is ResourceWarning]
     assert len(told) == 1, told
     assert "dropped with 2 operations in flight" in told[0]
-    expect_no_connections(dsn)
+    eventually(lambda: not connections(dsn), "no connections", PATIENCE_SECONDS)
     leased = "select count(*)::int from pgqrs_messages where vt > now()"
     assert database.value(leased) == 1  # what was yielded; the rest was given back
