@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -56,6 +57,7 @@ def run_in(loop_name: str, main: Coroutine[Any, Any, None]) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.set_debug(loop_name == "debug")
+        loop.slow_callback_duration = math.inf  # a busy machine is not a defect
         loop.set_exception_handler(lambda _loop, context: complaints.append(context))
         loop.run_until_complete(main)
         left = asyncio.all_tasks(loop)

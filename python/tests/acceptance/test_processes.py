@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from fix_programs import ran_strictly
 from fix_store import Database, until
 
 import pgqrs
@@ -130,20 +130,4 @@ def test_a_forked_child_of_a_connected_process_is_told_and_one_forked_before_wor
 
 def test_an_ordinary_program_ends_without_a_word(dsn):
     for module in ("asyncio", "uvloop"):
-        ended = subprocess.run(
-            [
-                sys.executable,
-                "-X",
-                "dev",
-                "-W",
-                "error",
-                str(PROGRAMS / "ordinary.py"),
-                dsn,
-                module,
-            ],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            env=os.environ,
-        )
-        assert (ended.returncode, ended.stdout, ended.stderr) == (0, "done\n", "")
+        assert ran_strictly(str(PROGRAMS / "ordinary.py"), dsn, module) == (0, "done\n", "")

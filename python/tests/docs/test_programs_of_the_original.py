@@ -3,11 +3,10 @@ this file, in programs/."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from fix_programs import ran_strictly
 
 PROGRAMS = Path(__file__).with_name("programs")
 
@@ -73,12 +72,6 @@ def test_every_program_has_a_test():
 
 @pytest.mark.parametrize("name", PRINTED)
 def test_a_program_of_the_original_runs_unchanged(mydb, name):
-    ended = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", PROGRAMS / f"{name}.py"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
     lines = PRINTED[name].split("\n")
     wanted = "\n".join(line.strip() for line in lines if line.strip()) + "\n"
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, wanted, "")
+    assert ran_strictly(str(PROGRAMS / f"{name}.py")) == (0, wanted, "")
