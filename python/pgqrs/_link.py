@@ -316,7 +316,10 @@ class Link:
             self._closed.set_result(None)
 
     def discard(self) -> None:
-        """Frees the handle, at once and without a word to the server."""
+        """Frees the handle, at once and without a word to the server; only once, because
+        the next store may have our descriptor by then."""
+        if self._freed:
+            return
         self.closing = self._freed = True
         self._watch.stop()
         self.native.free()
@@ -339,7 +342,6 @@ class Link:
     def _abandon(self, then: Callable[[], object]) -> None:
         if not self._freed:
             dropped = 0
-            self._watch.stop()
             if not self.closing:  # else: a close() that was cancelled is carried out
                 dropped = sum(1 for future in self._futures.values() if not future.done())
                 self._begin_close()

@@ -93,3 +93,21 @@ async def test_close_ends_every_operation_in_flight_and_none_hangs(dsn, database
     wrong = {n: a for n, a in answers.items() if not isinstance(a, pgqrs.PgqrsConnectionError)}
     assert not wrong
     assert {name: a for name, a in answers.items() if "closed" not in str(a)} == {}
+
+
+async def test_a_store_that_is_dropped_as_its_close_ends_leaves_its_successor_alone(memory_dsn):
+    """The next store may get the same descriptor before the dropped one hears of its end."""
+    store = await pgqrs.connect(memory_dsn)
+    link, native = store._link, store._link.native
+    descriptor = native.completion_fd()
+    closing = store.close()
+    closing.send(None)  # submits it; the loop gets no turn, and learns of its end only now:
+    assert native.wait(20_000_000)
+    link._drain()
+    link.abandon(lambda: None)  # as the garbage collector does, at any line
+    gives_up = asyncio.get_running_loop().call_later(20, asyncio.current_task().cancel)
+    async with pgqrs.connect(memory_dsn) as successor:
+        assert successor._link.native.completion_fd() == descriptor
+        await pgqrs.produce(successor, "tasks", 1)
+    gives_up.cancel()
+    closing.close()
