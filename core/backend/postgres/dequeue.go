@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/pgqrs/pgqrs/core/backend"
 )
@@ -101,49 +102,47 @@ func (b *Backend) walkFrom(ctx context.Context, p *backend.MessageDequeueParams,
 	return w, err
 }
 
-// readWalk reads the rows of pgqrs_dequeue: the messages, then one about all.
+// readWalk reads the rows of pgqrs_dequeue: the messages, then one about all. The columns
+// that may be null go into values of pgtype: pgx would allocate what a pointer points to,
+// for each row.
 func readWalk(rows pgx.Rows, p *backend.MessageDequeueParams) (*walk, error) {
 	w := &walk{}
 	room := p.MaxBytes
 	var (
-		id, producer, lease, due *int64
-		payload                  []byte
-		enqueuedAt, takenAt, end *time.Time
-		delivered, dead          *int32
+		id, producer, lease, due        pgtype.Int8
+		payload                         []byte
+		enqueuedAt, takenAt, end, first pgtype.Timestamptz
+		delivered, dead                 pgtype.Int4
 	)
 	err := each(rows, func() error {
-		if id != nil {
+		if id.Valid {
 			if room -= int64(len(payload)); p.MaxBytes > 0 && room < 0 && len(w.result.Messages) > 0 {
-				w.result.Excess = append(w.result.Excess, backend.Delivery{ID: *id})
+				w.result.Excess = append(w.result.Excess, backend.Delivery{ID: id.Int64})
 				room = -1 // what comes behind it stays behind it
 				return nil
 			}
 			w.result.Messages = append(w.result.Messages, backend.Message{
-				ID: *id, QueueID: p.QueueID, Payload: payload, EnqueuedAt: *enqueuedAt, ReadCount: *delivered,
-				ProducerWorkerID: deref(producer), ConsumerWorkerID: p.WorkerID,
+				ID: id.Int64, QueueID: p.QueueID, Payload: payload, EnqueuedAt: enqueuedAt.Time, ReadCount: delivered.Int32,
+				ProducerWorkerID: producer.Int64, ConsumerWorkerID: p.WorkerID,
 			})
 			return nil
 		}
-		w.dead = int(*dead)
+		w.dead = int(dead.Int32)
 		w.result.Dead = w.dead
-		if due != nil {
-			w.result.HasNext, w.result.NextDue = true, max(0, time.Duration(*due)*time.Microsecond)
+		if first.Valid {
+			w.first = &first.Time
+		}
+		if due.Valid {
+			w.result.HasNext, w.result.NextDue = true, max(0, time.Duration(due.Int64)*time.Microsecond)
 		}
 		for i := range w.result.Messages {
 			m := &w.result.Messages[i]
-			m.Lease, m.DequeuedAt, m.VT = *lease, *takenAt, *end
+			m.Lease, m.DequeuedAt, m.VT = lease.Int64, takenAt.Time, end.Time
 		}
 		for i := range w.result.Excess {
-			w.result.Excess[i].Lease = *lease
+			w.result.Excess[i].Lease = lease.Int64
 		}
 		return nil
-	}, &id, &payload, &enqueuedAt, &producer, &delivered, &lease, &takenAt, &end, &dead, &w.first, &due)
+	}, &id, &payload, &enqueuedAt, &producer, &delivered, &lease, &takenAt, &end, &dead, &first, &due)
 	return w, err
-}
-
-func deref(p *int64) int64 {
-	if p == nil {
-		return 0
-	}
-	return *p
 }
