@@ -242,6 +242,10 @@ func (b *Batch) holds(id int64) (held, certain bool) {
 
 // index finds a message by id: -1 when it is not of this batch.
 func (b *Batch) index(id int64) int {
+	// Most batches are of ids that follow each other.
+	if i := id - b.ids[0]; i >= 0 && i < int64(len(b.ids)) && b.ids[i] == id {
+		return int(i)
+	}
 	if b.sorted {
 		i := sort.Search(len(b.ids), func(i int) bool { return b.ids[i] >= id })
 		if i < len(b.ids) && b.ids[i] == id {

@@ -1,6 +1,7 @@
 package pgqrs
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -199,27 +200,29 @@ func (l *ledger) resolve(t Target) ([]backend.Delivery, int64) {
 	defer l.mu.Unlock()
 	queueID := l.queues[t.WorkerID]
 	resolved := slices.Clone(t.Deliveries)
+	own := slices.Collect(maps.Values(l.workers[t.WorkerID]))
+	var others []*Batch // that streams of the queue hold
+	for worker := range l.streams[queueID] {
+		others = slices.AppendSeq(others, maps.Values(l.workers[worker]))
+	}
 	for i, d := range resolved {
 		if d.Lease != 0 {
 			continue
 		}
-		resolved[i].Lease = max(newestLease(l.workers[t.WorkerID], d.ID), l.apartByID(t.WorkerID, queueID, d.ID))
-		if resolved[i].Lease != 0 {
-			continue
+		lease := max(newestLease(own, d.ID), l.apartByID(t.WorkerID, queueID, d.ID))
+		if lease == 0 {
+			lease = newestLease(others, d.ID)
 		}
-		for worker := range l.streams[queueID] {
-			resolved[i].Lease = max(resolved[i].Lease, newestLease(l.workers[worker], d.ID))
-		}
+		resolved[i].Lease = lease
 	}
 	return resolved, queueID
 }
 
-// newestLease finds the newest delivery of an id: leases never decrease.
-func newestLease(batches map[int64]*Batch, id int64) int64 {
-	var newest int64
-	for lease, b := range batches {
-		if lease > newest && b.index(id) >= 0 {
-			newest = lease
+// newestLease finds the newest delivery of an id: leases never decrease. 0: there is none.
+func newestLease(batches []*Batch, id int64) (newest int64) {
+	for _, b := range batches {
+		if b.Lease > newest && b.index(id) >= 0 {
+			newest = b.Lease
 		}
 	}
 	return newest

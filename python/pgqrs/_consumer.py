@@ -102,9 +102,9 @@ class Consumer(Worker, Generic[Payload]):
         lease = Lease(
             self._link, batch.queue_id, batch.lease, batch.dequeued_at_us, batch.consumer_worker_id
         )
-        vt_us = batch.control[VT_US]
+        vt_us, memory = batch.control[VT_US], batch.memory
         return [
-            Message(self, lease, header, batch.payload(header[4], header[5]), vt_us)
+            Message(self, lease, header, memory[header[4] : header[4] + header[5]], vt_us)
             for header in batch.headers()
         ]
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from enum import Enum
 from functools import lru_cache
@@ -225,7 +226,11 @@ def message_ids(values: Iterable[int]) -> array[int]:
     """Ids of messages, for C."""
     if isinstance(values, str | bytes | dict) or not isinstance(values, Iterable):
         raise ValidationError(f"ids must be an iterable of int, not {_kind(values)}")
-    return array("q", [message_id(value) for value in values])
+    ids = list(values)
+    if set(map(type, ids)) == {int}:  # quicker than to look at each
+        with suppress(OverflowError):
+            return array("q", ids)
+    return array("q", [message_id(value) for value in ids])
 
 
 def message_id(value: Any) -> int:

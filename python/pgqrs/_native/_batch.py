@@ -22,12 +22,12 @@ class Batch:
 
     __slots__ = (
         "_pointer",
-        "_view",
         "consumer_worker_id",
         "control",
         "count",
         "dequeued_at_us",
         "lease",
+        "memory",
         "queue_id",
     )
 
@@ -36,24 +36,20 @@ class Batch:
         fields = FIXED.unpack(ffi.buffer(self._pointer, FIXED.size))
         size, self.queue_id, self.lease, self.dequeued_at_us = fields[3:7]
         self.consumer_worker_id, self.count = fields[7:9]
-        self._view: Any = ffi.buffer(self._pointer, size)
-        self.control = memoryview(self._view)[:CONTROL_SIZE].cast("q")
+        self.memory: Any = ffi.buffer(self._pointer, size)
+        self.control = memoryview(self.memory)[:CONTROL_SIZE].cast("q")
 
     def headers(self) -> Iterator[Header]:
         end = FIXED.size + MESSAGE.size * self.count
-        headers: Any = MESSAGE.iter_unpack(memoryview(self._view)[FIXED.size : end])
+        headers: Any = MESSAGE.iter_unpack(memoryview(self.memory)[FIXED.size : end])
         return headers  # type: ignore[no-any-return]
-
-    def payload(self, offset: int, length: int) -> bytes:
-        copy: bytes = self._view[offset : offset + length]
-        return copy
 
     def free(self) -> None:
         pointer, self._pointer = self._pointer, None
         if pointer is not None:
             # A reader of the memory that outlives it is an error, not a crash.
             self.control.release()
-            self._view = None
+            self.memory = None
             _library.lib.pgqrs_batch_free(pointer)
 
     def __del__(self) -> None:

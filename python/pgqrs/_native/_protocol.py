@@ -52,6 +52,9 @@ class NativeBatch(Protocol):
     control: memoryview
     """Shared with the library, as 64-bit integers: delivered (ours to write),
     vt_us, deliver_by_ns. Not to be touched after free()."""
+    memory: Any
+    """What the offsets of payloads count in; slices of it are bytes, copies. None after
+    free()."""
     count: int
     queue_id: int
     lease: int
@@ -60,10 +63,6 @@ class NativeBatch(Protocol):
 
     def headers(self) -> Iterator[Header]:
         """The messages, in delivery order; not to be used after free()."""
-        ...
-
-    def payload(self, offset: int, length: int) -> bytes:
-        """A copy of one payload."""
         ...
 
     def free(self) -> None:

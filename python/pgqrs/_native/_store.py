@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from struct import Struct
+from struct import Struct, unpack
 from typing import Any
 
 from . import _library, _status
@@ -262,7 +262,7 @@ def _read(status: int, kind: int, value: int, data: int) -> Any:
     if kind == _status.RESULT_ERROR:
         return _failure(data)
     if kind == _status.RESULT_ANSWERS:
-        return [answer == 1 for answer in ffi.buffer(ffi.cast("char *", data), value)[:]]
+        return list(unpack(f"{value}?", ffi.buffer(ffi.cast("char *", data), value)))
     if kind in (_status.RESULT_IDS, _status.RESULT_MOMENTS):
         return ffi.unpack(ffi.cast("int64_t *", data), value)
     if kind == _status.RESULT_JSON:
