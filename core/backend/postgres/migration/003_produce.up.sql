@@ -97,10 +97,11 @@ begin
         values (queue, due, due, 1, one, one, int8multirange(int8range(one, one, '[]')));
         return array[one];
     end if;
-    -- A function scan gives its rows in order, and ids are drawn row by row.
+    -- Rows come in the order of the array, and ids are drawn row by row. Not from a
+    -- function scan, which keeps a copy of all payloads before it gives the first.
     with stored_rows as (
         insert into {schema}.pgqrs_log (queue_id, enqueued_at, producer_worker_id, payload)
-        select queue, stored, worker, p from unnest(payloads) p
+        select queue, stored, worker, unnest(payloads)
         returning id
     )
     select array_agg(r.id) into new_ids from stored_rows r;
