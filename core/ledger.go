@@ -201,17 +201,19 @@ func (l *ledger) resolve(t Target) ([]backend.Delivery, int64) {
 	queueID := l.queues[t.WorkerID]
 	resolved := slices.Clone(t.Deliveries)
 	own := slices.Collect(maps.Values(l.workers[t.WorkerID]))
-	var others []*Batch // that streams of the queue hold
-	for worker := range l.streams[queueID] {
-		others = slices.AppendSeq(others, maps.Values(l.workers[worker]))
-	}
+	ofStreams := sync.OnceValue(func() (all []*Batch) {
+		for worker := range l.streams[queueID] {
+			all = slices.AppendSeq(all, maps.Values(l.workers[worker]))
+		}
+		return all
+	})
 	for i, d := range resolved {
 		if d.Lease != 0 {
 			continue
 		}
 		lease := max(newestLease(own, d.ID), l.apartByID(t.WorkerID, queueID, d.ID))
 		if lease == 0 {
-			lease = newestLease(others, d.ID)
+			lease = newestLease(ofStreams(), d.ID)
 		}
 		resolved[i].Lease = lease
 	}
