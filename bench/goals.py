@@ -128,12 +128,17 @@ _READS_ONLY = {
     ),
 }
 
-_SHARE_OF_LITTLE = {
-    "pgqueuer": (
-        "It is given a share of what it can do itself, which is a small part of the messages "
-        "that pgqrs handles in that time on the same two cores."
-    ),
-}
+_SHARE_OF_LITTLE = dict.fromkeys(
+    ("pgqueuer", "procrastinate"),
+    "It is given a share of what it can do itself, which is a small part of the messages "
+    "that pgqrs handles in that time on the same two cores.",
+)
+_TELLS_AT_ONCE = dict.fromkeys(
+    ("pgqueuer", "river"),
+    "It tells of each insert in the transaction that makes it. pgqrs looks after the "
+    "commit whether anybody sleeps, which is a round trip more, and tells nobody "
+    "otherwise.",
+)
 
 EXPLANATIONS: dict[str, dict[str, str]] = {
     "produce-t1-b1": {
@@ -144,13 +149,8 @@ EXPLANATIONS: dict[str, dict[str, str]] = {
     **{f"drain-c{consumers}-b1": _BATCH_OF_ONE for consumers in (1, 2, 4)},
     **{f"drain-c1-b{batch}": _READS_ONLY for batch in (50, 1000)},
     "consume": _READS_ONLY,
-    "wake": {
-        "river": (
-            "It tells of each insert in the transaction that makes it. pgqrs looks after the "
-            "commit whether anybody sleeps, which is a round trip more, and tells nobody "
-            "otherwise."
-        ),
-    },
+    "wake": _TELLS_AT_ONCE,
+    "load-common": _TELLS_AT_ONCE,
     **{f"load-{percent}": _SHARE_OF_LITTLE for percent in (10, 50, 90)},
     "cost-dead": {"awa": "It appends everything, and truncates whole partitions."},
 }
