@@ -78,9 +78,14 @@ func (b *Backend) walk(ctx context.Context, p *backend.MessageDequeueParams) (*w
 	}
 	mark := b.marks.of(p.QueueID)
 	if floor, ok := mark.floor(time.Now()); ok {
+		token := mark.begin()
 		w, err := b.walkFrom(ctx, p, floor)
-		if err != nil || len(w.result.Messages) > 0 || w.dead > 0 {
+		if err != nil || w.dead > 0 {
 			return w, err
+		}
+		if found := w.result.Messages; len(found) > 0 {
+			mark.raise(token, *w.first, found[0].DequeuedAt)
+			return w, nil
 		}
 	}
 	began, token := time.Now(), mark.begin()

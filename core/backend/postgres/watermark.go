@@ -37,12 +37,21 @@ func (w *watermarks) of(queueID int64) *watermark {
 // another process gives back) is found by the next full walk: when a walk finds
 // nothing, and at an interval of twenty times what the last one took, at least a
 // second.
+//
+// That interval grows with what a full walk passes, and what died since would be passed by
+// each walk between two of them. So where it is longer than fullWalkInterval the watermark
+// follows the walks, that far behind them: what commits or is given back in that time is
+// not below it.
 type watermark struct {
 	mu      sync.Mutex
 	low     time.Time // zero: not known
 	until   time.Time // when the next full walk is due
+	follows bool      // the walks until then
 	lowered int       // counts calls of lower
 }
+
+// fullWalkInterval is the shortest between two full walks.
+const fullWalkInterval = time.Second
 
 // floor says where to begin; ok is false when a full walk is due.
 func (m *watermark) floor(now time.Time) (floor time.Time, ok bool) {
@@ -74,7 +83,22 @@ func (m *watermark) end(token int, first *time.Time, began, now time.Time) {
 		return
 	}
 	m.low = *first
-	m.until = now.Add(max(time.Second, 20*now.Sub(began)))
+	interval := 20 * now.Sub(began)
+	m.follows = interval > fullWalkInterval
+	m.until = now.Add(max(fullWalkInterval, interval))
+}
+
+// raise takes the outcome of a walk that began at the watermark, unless messages were put
+// below meanwhile. now is the server's clock, as vt is.
+func (m *watermark) raise(token int, first, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if behind := now.Add(-fullWalkInterval); behind.Before(first) {
+		first = behind
+	}
+	if m.follows && token == m.lowered && first.After(m.low) {
+		m.low = first
+	}
 }
 
 // floorParam is a floor as a parameter: from the very beginning when it is zero.
