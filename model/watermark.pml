@@ -9,6 +9,7 @@
 //: watermark  CALLS=3 NOT_LOWERED ! returned_is_seen
 //: watermark  CALLS=3 LOWERED_BEFORE ! returned_is_seen
 //: watermark  CALLS=3 NO_TOKEN ! returned_is_seen
+//: watermark  CALLS=3 RAISED_BLINDLY ! returned_is_seen
 
 #include "invariants.h"
 
@@ -39,6 +40,19 @@ inline lower() {
 #ifndef NO_TOKEN
   lowered++
 #endif
+}
+
+#ifdef RAISED_BLINDLY
+#define may_be_raised true
+#else
+#define may_be_raised (token == lowered && got > low)
+#endif
+
+inline raise() {
+  if
+  :: may_be_raised -> low = got
+  :: else
+  fi
 }
 
 // The first ready message that is not below a vt; MESSAGES: there is none.
@@ -82,7 +96,11 @@ end:
 #endif
      }
      if
-     :: atomic { from < MESSAGES -> d_step { look_from(from, i) } }
+     :: atomic { from < MESSAGES -> token = lowered; d_step { look_from(from, i) } }
+     :: else
+     fi;
+     if
+     :: atomic { from < MESSAGES && got < MESSAGES -> d_step { raise() } } // by as much as can be
      :: else
      fi;
      if
