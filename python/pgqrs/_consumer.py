@@ -103,10 +103,7 @@ class Consumer(Worker, Generic[Payload]):
             self._link, batch.queue_id, batch.lease, batch.dequeued_at_us, batch.consumer_worker_id
         )
         vt_us, memory = batch.control[VT_US], batch.memory
-        return [
-            Message(self, lease, header, memory[header[4] : header[4] + header[5]], vt_us)
-            for header in batch.headers()
-        ]
+        return [Message(self, lease, header, memory, vt_us) for header in batch.headers()]
 
     async def extend_vt(self, message_id: int, seconds: float) -> bool:
         """Makes the lease end that many seconds later, and never earlier. False:

@@ -68,7 +68,7 @@ class Message(Generic[Payload]):
     transaction commits."""
 
     def __init__(
-        self, consumer: Consumer[Payload], lease: Lease, header: Header, text: bytes, vt_us: int
+        self, consumer: Consumer[Payload], lease: Lease, header: Header, memory: Any, vt_us: int
     ) -> None:
         self.id = header[0]
         self.settled = False
@@ -76,7 +76,7 @@ class Message(Generic[Payload]):
         self._consumer = consumer
         self._lease = lease
         self._header = header
-        self._text = text
+        self._text: bytes = memory[header[4] : header[4] + header[5]]
         self._vt_us = vt_us
         self._payload = _UNREAD
 

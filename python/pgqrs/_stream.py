@@ -95,8 +95,7 @@ class Stream:
             # what the application has seen.
             control[DELIVERED] = batch.count - self._left
             assert self._lease is not None
-            text = batch.memory[header[4] : header[4] + header[5]]
-            message = Message(consumer, self._lease, header, text, control[VT_US])
+            message = Message(consumer, self._lease, header, batch.memory, control[VT_US])
             if not self._left:
                 self._next_batch()
             self._ask_if_low()
