@@ -9,7 +9,7 @@ import sys
 SLOW_STEP = re.compile(r"^Executing <.*> took \d+\.\d+ seconds\n", re.MULTILINE)
 
 
-def ran_strictly(*arguments: str, seconds: float = 60) -> tuple[int, str, str]:
+def ran_strictly(*arguments: str) -> tuple[int, str, str]:
     """Runs a Python program in development mode, with each warning an error: its exit
     code and what it printed.
 
@@ -20,6 +20,6 @@ def ran_strictly(*arguments: str, seconds: float = 60) -> tuple[int, str, str]:
         [sys.executable, "-X", "dev", "-W", "error", *arguments],
         capture_output=True,
         text=True,
-        timeout=seconds,
+        timeout=60,
     )
     return ended.returncode, ended.stdout, SLOW_STEP.sub("", ended.stderr)
