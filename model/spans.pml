@@ -19,8 +19,7 @@
 //: settle   MESSAGES=2 DEQUEUES=2 SETTLES=2 VERBS=3
 //: settle   MESSAGES=2 DEQUEUES=2 SETTLES=2 VERBS=3 NO_FENCE ! late_holder_settles_nothing
 //: settle   MESSAGES=2 DEQUEUES=2 SETTLES=2 VERBS=3 RELEASE_KEEPS_LEASE ! late_holder_settles_nothing
-//: settle   MESSAGES=2 DEQUEUES=2 SETTLES=2 VERBS=3 NO_FRESH_LOOK ! holder_can_settle
-//: settle   MESSAGES=2 DEQUEUES=2 SETTLES=2 VERBS=3 NO_TURNS ! circle
+//: settle   MESSAGES=2 DEQUEUES=2 SETTLES=2 VERBS=3 NO_TURNS NO_FRESH_LOOK ! holder_can_settle
 //: settle   MESSAGES=2 DEQUEUES=2 SETTLES=2 VERBS=3 GIVING_BACK_COUNTS ! read_ct_has_no_gap
 //: settle   MESSAGES=2 DEQUEUES=2 SETTLES=2 VERBS=3 DONE_ROWS_UNSEEN ! lost_answer_is_found
 //: settle   MESSAGES=2 DEQUEUES=2 SETTLES=2 VERBS=3 BREAKS=1
@@ -50,11 +49,12 @@
 //: seize    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=1 VERBS=3 SEIZES=1 CRASHES=1
 //: seize    MESSAGES=2 PRODUCES=0 SESSIONS=3 DEQUEUES=2 SETTLES=1 VERBS=1 SEIZES=1
 //: seize    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=1 VERBS=3 SEIZES=1 SEIZES_AS_SEEN ! leased_is_not_seized
+//: seize    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=1 VERBS=3 SEIZES=1 TICKS=2 SEIZES_KEEP_LOCKS ! circle
 //: crash    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=1 VERBS=3 CRASHES=1
 //: crash    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=1 VERBS=3 CRASHES=1 ARCHIVE_IS_SOFT ! told_is_durable
 //: crash    MESSAGES=2 PRODUCES=0 DEQUEUES=2 SETTLES=1 VERBS=3 CRASHES=1 LEASE_BY_SEQUENCE ! lease_is_new
 //: three    MESSAGES=2 PRODUCES=0 SESSIONS=3 DEQUEUES=3 SETTLES=2 VERBS=1
-//: three    MESSAGES=2 PRODUCES=0 SESSIONS=3 DEQUEUES=3 SETTLES=2 VERBS=1 WAITS_WHILE_HOLDING ! circle
+//: three    MESSAGES=2 PRODUCES=0 DEQUEUES=3 SETTLES=2 VERBS=1 TURNS_ONE_BY_ONE ! circle
 
 #include "invariants.h"
 
@@ -288,7 +288,7 @@ inline begin(kind) {
 }
 
 inline forget() {
-  want = 0; got = 0; dying = 0; joined = 0; begun = 0; taken_at = 0; first = 0; asked = 0; through = 0; ids = 0; todo = 0;
+  want = 0; got = 0; dying = 0; joined = 0; begun = 0; taken_at = 0; leases = 0; asked = 0; ids = 0; todo = 0;
   verb = nothing; r = 0; i = 0; k = 0; n = 0; lease = 0; snapped = 0; stop = false; useless = false;
 #if PURGES
   stale[me] = 0;
@@ -337,7 +337,7 @@ proctype session(byte me) {
   byte dying;       // rows that were delivered too often
   byte joined;        // small rows that follow each other and become one
   byte begun, taken_at;
-  byte first, asked, through; // leases: those asked for, and whose turn it is
+  byte leases, asked; // a set: those asked for, and the one whose turn it is
   byte ids, todo;   // messages asked for, and what is still looked for
   mtype verb = nothing;
   byte r, i, k, n, lease, snapped;

@@ -177,8 +177,6 @@ func messageEndsMeanwhile(r *race) {
 // looking again.
 func (r *race) pauseKeyed() (resume func()) {
 	r.Helper()
-	keeper := r.session()
-	keeper.exec("select pg_advisory_lock($1::bigint)", gate)
 	const behind = "locked := true;"
 	for function, which := range map[string]string{"pgqrs_enqueue_with_key": "key", "pgqrs_enqueue_keyed": "any (keys)"} {
 		r.change(function, behind, behind+`
@@ -186,10 +184,7 @@ func (r *race) pauseKeyed() (resume func()) {
 				perform pg_advisory_lock_shared(47), pg_advisory_unlock_shared(47);
 			end if;`)
 	}
-	return func() {
-		r.Helper()
-		keeper.exec("select pg_advisory_unlock($1::bigint)", gate)
-	}
+	return r.closeGate()
 }
 
 func keyOfAMovingMessage(r *race) {
@@ -344,12 +339,11 @@ func sweepOfAKeyThatMoved(r *race) {
 	a, b := r.session(), r.session()
 	must(r, b.sweepAll)
 	r.freed(a, "k")
-	keeper := r.session()
-	keeper.exec("select pg_advisory_lock($1::bigint)", gate)
+	resume := r.closeGate()
 	r.change("pgqrs_dedup_sweep", "for update skip locked", "and pg_advisory_lock_shared(47) is not null and pg_advisory_unlock_shared(47) for update skip locked")
 	sweep := blocked(b, b.sweepAll) // has its snapshot
 	id := a.keyed("k")
-	keeper.exec("select pg_advisory_unlock($1::bigint)", gate)
+	resume()
 	r.want("deleted", wait(r, sweep), int64(0))
 	r.want("the key", a.keyed("k"), -id)
 }

@@ -144,19 +144,18 @@ func purgeHoldsWhatChanged(r *race) {
 		end $$`, high.lease, gate))
 	r.Cleanup(func() { r.exec("drop function public.pause_at") })
 	r.change("pgqrs_purge", "s.lo <= upto\n            order by", "s.lo <= upto and public.pause_at(s.lease)\n            order by")
-	keeper := r.session()
-	keeper.exec("select pg_advisory_lock($1::bigint)", gate)
+	resume := r.closeGate()
 	purge := start(b.tryPurge)
 	r.paused(1)
 	r.want("archived", a.archive(high.of(ids[0], ids[0])), []held{high.of(ids[0], ids[0])})
-	keeper.exec("select pg_advisory_unlock($1::bigint)", gate)
+	resume()
 	r.eventually("the purge is done", func() bool {
 		select {
 		case <-purge.done:
 			return true
 		default:
 		}
-		if ask[bool](&r.bench, "select $1 = any (pg_blocking_pids($2))", int32(holder.c.PgConn().PID()), int32(b.c.PgConn().PID())) {
+		if r.waitsFor(b, holder) {
 			r.Fatal("the purge waits while it holds the row that changed")
 		}
 		return false

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -274,6 +275,12 @@ func wait[T any](r *race, p *pending[T]) T {
 	return p.value
 }
 
+// waitsFor says whether one session waits for another.
+func (r *race) waitsFor(s, other *session) bool {
+	r.Helper()
+	return ask[bool](&r.bench, "select $1 = any (pg_blocking_pids($2))", int32(other.c.PgConn().PID()), int32(s.c.PgConn().PID()))
+}
+
 // gate is the advisory lock on which paused functions wait. It is far below all
 // leases.
 const gate = 47
@@ -281,20 +288,37 @@ const gate = 47
 // pausing is the worker whose dequeues are paused.
 const pausing = 99
 
-// pauseDequeue makes the dequeues of the worker pausing wait behind a place in
-// the text of pgqrs_dequeue until resume is called.
-func (r *race) pauseDequeue(behind string) (resume func()) {
+// closeGate closes the gate, and returns what opens it.
+func (r *race) closeGate() (open func()) {
 	r.Helper()
 	keeper := r.session()
 	keeper.exec("select pg_advisory_lock($1::bigint)", gate)
-	r.change("pgqrs_dequeue", behind, behind+`
-		if worker = 99 then
-			perform pg_advisory_lock_shared(47), pg_advisory_unlock_shared(47);
-		end if;`)
 	return func() {
 		r.Helper()
 		keeper.exec("select pg_advisory_unlock($1::bigint)", gate)
 	}
+}
+
+// pauseDequeue makes the dequeues of the worker pausing wait behind a place in
+// the text of pgqrs_dequeue until resume is called.
+func (r *race) pauseDequeue(behind string) (resume func()) {
+	r.Helper()
+	r.change("pgqrs_dequeue", behind, behind+`
+		if worker = 99 then
+			perform pg_advisory_lock_shared(47), pg_advisory_unlock_shared(47);
+		end if;`)
+	return r.closeGate()
+}
+
+// pauseTake makes who settles a lease wait between the snapshot that shows its rows and
+// their locks until resume is called.
+func (r *race) pauseTake(lease int64) (resume func()) {
+	r.Helper()
+	const behind = "s.lease = asked and s.ids && todo"
+	const order = "\n                order by s.id\n                for update"
+	r.change("pgqrs_take", behind+order, fmt.Sprintf(
+		"%s and (asked <> %d or pg_advisory_lock_shared(47) is not null and pg_advisory_unlock_shared(47))%s", behind, lease, order))
+	return r.closeGate()
 }
 
 // paused returns when n sessions wait at the gate.

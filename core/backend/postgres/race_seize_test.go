@@ -16,6 +16,7 @@ var seizingRaces = []raceTest{
 	{"a dequeue passes over a message that is being deleted by id, and over its set", dequeuePassesOverSeizure},
 	{"a deletion from the holder and an archive take turns", seizureOrArchive},
 	{"a deletion by id sees that a lease which had run out was extended", seizureSeesExtension},
+	{"a deletion by id lets go of what is leased anew before it waits for that lease", seizureLetsGo},
 	{"two may delete one message by its id, and one of them does", twoSeizures},
 	{"of many deletions by id and dequeues each message meets one", seizuresAmongDequeues},
 }
@@ -105,6 +106,25 @@ func seizureSeesExtension(r *race) {
 	a.commit()
 	r.want("seized", wait(r, seizure), seized{backend.StateLeased, false})
 	r.wantCounts(backend.MessageCounts{Leased: 10})
+}
+
+// seizureLetsGo: the message is leased anew between the snapshot and the lock of who
+// deletes it, and the new holder has its turn already, but not yet its row.
+func seizureLetsGo(r *race) {
+	ids := r.stock(1)
+	a, b := r.session(), r.session()
+	old := a.dequeue(dequeueing{limit: 1, at: r.long}) // expired
+	resume := r.pauseTake(old.lease)
+	seizure := blocked(b, b.seize(ids[0], true, true))
+	anew := a.dequeue(dequeueing{limit: 1})
+	a.begin()
+	a.exec("select pg_advisory_xact_lock($1::bigint)", anew.lease)
+	resume()
+	r.eventually("it waits for the new lease", func() bool { return r.waitsFor(b, a) })
+	r.want("archived", a.archive(anew.all()), []held{anew.all()})
+	a.commit()
+	r.want("seized", wait(r, seizure), seized{backend.StateArchived, false})
+	r.wantSound()
 }
 
 func twoSeizures(r *race) {

@@ -112,12 +112,13 @@ func missByID(r *race) {
 	wantState(backend.StateArchived)
 }
 
-// Settling locks leases ascending, each by an advisory lock before the snapshot,
-// and their rows by id.
+// Settling takes the turns of its leases, ascending, before the first snapshot, and
+// then locks their rows by id.
 var settlingRaces = []raceTest{
 	{"two who settle the same leases in opposite order do not deadlock", oppositeOrders},
 	{"who settles and who purges do not deadlock", settleAndPurge},
-	{"who waited for a row that is leased anew does not keep it from its new holder", settlerLeavesWhatIsLeasedAnew},
+	{"who waited for a row that is leased anew does not wait for its new holder", lockedWhatIsLeasedAnew(false)},
+	{"who has locked a row that was leased anew does not wait for its new holder", lockedWhatIsLeasedAnew(true)},
 	{"who settles a lease waits for another who does before looking at its rows", settlersTakeTurns},
 	{"an expired lease that nobody took may be settled", expiredMayBeSettled},
 	{"an expired lease that is being taken is settled only when that is rolled back", expiredBeingTaken},
@@ -178,33 +179,44 @@ func settleAndPurge(r *race) {
 	r.wantSound()
 }
 
-// settlerLeavesWhatIsLeasedAnew: the row that an old holder waits for gets a higher
-// lease. Had the old holder locked it all the same, it would wait next for who
-// settles the lease between, and that one for it.
-func settlerLeavesWhatIsLeasedAnew(r *race) {
-	a, b, c, holder := r.session(), r.session(), r.session(), r.session()
-	r.stock(1)
-	old := a.dequeue(dequeueing{limit: 1, at: r.long}) // expired
-	r.stock(1)
-	middle := a.dequeue(dequeueing{limit: 1})
-	a.begin()
-	anew := a.dequeue(dequeueing{limit: 1}) // the first message again
-	r.want("leased anew", anew.ids, old.ids)
-	holder.lockLease(middle.lease)
-	later := blocked(c, func() ([]held, error) {
-		return c.trySettle("MessageArchive", []held{middle.all(), anew.all()}, false, nil)
-	})
-	late := blocked(b, func() ([]held, error) {
-		return b.trySettle("MessageArchive", []held{old.all(), middle.all()}, false, nil)
-	})
-	a.commit()
-	r.eventually("the late one goes on to the lease between", func() bool {
-		return ask[bool](&r.bench, "select $1 = any (pg_blocking_pids($2))", int32(c.c.PgConn().PID()), int32(b.c.PgConn().PID()))
-	})
-	holder.commit()
-	r.want("later", wait(r, later), []held{middle.all(), anew.all()})
-	r.want("late", wait(r, late), []held(nil))
-	r.wantSound()
+// lockedWhatIsLeasedAnew: a row is leased anew between an old holder's snapshot and his
+// lock, or while he waits for it, and stays locked by him. Who settles the new lease, and
+// one between, must not have what the old holder wants next.
+func lockedWhatIsLeasedAnew(unnoticed bool) func(*race) {
+	return func(r *race) {
+		a, b, c, holder := r.session(), r.session(), r.session(), r.session()
+		r.stock(1)
+		old := a.dequeue(dequeueing{limit: 1, at: r.long}) // expired
+		r.stock(1)
+		between := a.dequeue(dequeueing{limit: 1})
+		archive := func() ([]held, error) {
+			return b.trySettle("MessageArchive", []held{old.all(), between.all()}, false, nil)
+		}
+		var late *pending[[]held]
+		var anew leased
+		var goOn func()
+		if unnoticed {
+			goOn = r.pauseTake(old.lease)
+			late = blocked(b, archive)
+			anew = a.dequeue(dequeueing{limit: 1})
+		} else {
+			a.begin()
+			anew = a.dequeue(dequeueing{limit: 1})
+			late = blocked(b, archive)
+			goOn = a.commit
+		}
+		r.want("leased anew", anew.ids, old.ids)
+		holder.lockLease(between.lease)
+		later := blocked(c, func() ([]held, error) {
+			return c.trySettle("MessageArchive", []held{between.all(), anew.all()}, false, nil)
+		})
+		goOn()
+		r.eventually("the late one goes on to the lease between", func() bool { return r.waitsFor(b, holder) || r.waitsFor(b, c) })
+		holder.commit()
+		r.want("late", wait(r, late), []held{between.all()})
+		r.want("later", wait(r, later), []held{anew.all()})
+		r.wantSound()
+	}
 }
 
 // settlersTakeTurns: rows that replace others may have lower ids, so the order of

@@ -9,12 +9,16 @@
 -- taken, one row per row of pgqrs_spans. What the callers do with them is the
 -- difference between the four operations.
 --
--- Locks, lease by lease ascending: the lease (an advisory lock of this
--- transaction, so that operations on one lease take turns), then its rows by id,
--- by the primary key. It waits for rows that a dequeue or a purge has locked, which
--- wait for nothing themselves, and keeps only those that it takes; so nobody waits
--- in a circle. A row's values count as they are once it is locked. lo and
--- hi are not asked for: where statistics were taken while nothing was leased, the
+-- Locks: first the turns of all leases, ascending (an advisory lock of this transaction
+-- each, so that operations on one lease take turns), then the rows, lease by lease, by
+-- id, by the primary key. A row's values count as they are once it is locked; one that a
+-- dequeue has leased anew meanwhile is passed over, and stays locked all the same. Nobody
+-- waits in a circle: who waits for a turn holds no row yet. Behind the turns one waits
+-- for a dequeue or a purge, which wait for nothing themselves, or for another who settles
+-- and has passed over the row; his snapshot is older than the lease, and so than all who
+-- can ask for it, and he waits only for somebody before him.
+--
+-- lo and hi are not asked for: where statistics were taken while nothing was leased, the
 -- planner would take the lookup index for them, and walk the whole queue. A row that
 -- we have locked is written by its ctid, which stays until then and needs no index.
 create function {schema}.pgqrs_take(queue bigint, leases bigint[], los bigint[], his bigint[])
@@ -39,7 +43,8 @@ begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'pgqrs settles deliveries in READ COMMITTED only' using errcode = 'PQ004';
     end if;
-    if cardinality(leases) = 1 then -- without a query
+    -- 0 is what nobody holds.
+    if cardinality(leases) = 1 and leases[1] > 0 then -- without a query
         asked_leases := leases;
         asked_ids := array[int8multirange(int8range(los[1], his[1], '[]'))];
     else
@@ -47,22 +52,22 @@ begin
         from (
             select u.lease, range_agg(int8range(u.lo, u.hi, '[]')) as ids
             from unnest(leases, los, his) u(lease, lo, hi)
+            where u.lease > 0
             group by u.lease
         ) a;
     end if;
+    -- Before the snapshots of the next statements: what an earlier operation on these
+    -- leases did, they see.
+    perform pg_advisory_xact_lock(unnest(asked_leases));
     for i in 1 .. coalesce(cardinality(asked_leases), 0) loop
         asked := asked_leases[i];
-        continue when asked <= 0; -- 0 is what nobody holds
-        -- Before the snapshot of the next statement: what an earlier operation on
-        -- this lease did, it sees.
-        perform pg_advisory_xact_lock(asked);
         todo := asked_ids[i];
         loop
             for span in
                 select s.ctid as place, s.* from {schema}.pgqrs_spans s
                 where s.queue_id = queue and s.lease = asked and s.ids && todo
                 order by s.id
-                for update skip locked
+                for update
             loop
                 ids := span.ids * todo;
                 continue when isempty(ids);
@@ -95,19 +100,6 @@ begin
                 where s.queue_id = queue and s.lease = asked and s.ids && todo
                 order by s.id
                 limit 1) is null;
-            -- Wait for what others have locked, and let go of it: should a dequeue
-            -- have given the row to a higher lease, its new holder must not have to
-            -- wait for us, who may be about to wait for them.
-            begin
-                perform from {schema}.pgqrs_spans s
-                where s.queue_id = queue and s.lease = asked and s.ids && todo
-                order by s.id
-                limit 1
-                for update;
-                raise exception using errcode = 'PQ002';
-            exception when sqlstate 'PQ002' then
-                null;
-            end;
         end loop;
     end loop;
 end
@@ -367,8 +359,9 @@ $body$;
 --
 -- What is leased, or was and its lease ran out, is settled as by its holder: behind the
 -- lease's turn, and the look at it is repeated there. What nobody holds is taken out of
--- its row behind the row's lock, while no other row is locked; should a dequeue have been
--- quicker, the lock is let go of, and all begins anew with a fresh snapshot.
+-- its row behind the row's lock. Should a dequeue have been quicker, the lock is let go
+-- of, since the next thing to wait for may be the turn of the new lease, and all begins
+-- anew with a fresh snapshot.
 create function {schema}.pgqrs_seize(
     message_id bigint, erase boolean, from_holder boolean, at timestamptz default null)
 returns table (of_queue bigint, state text, done boolean)
@@ -421,45 +414,42 @@ begin
             done := true;
             exit;
         end if;
-        if found_at.lease <> 0 then
-            if found_at.lease <> turn then
-                turn := found_at.lease;
-                perform pg_advisory_xact_lock(turn);
-                continue; -- the holder may have settled it meanwhile, or extended its lease
-            end if;
-            if erase then
-                perform from {schema}.pgqrs_take(of_queue, array[turn], array[message_id], array[message_id]);
-            else
-                perform from {schema}.pgqrs_release(of_queue, array[turn], array[message_id], array[message_id], false, '0', at);
-            end if;
-            done := found;
-            if done and erase then
-                perform {schema}.pgqrs_erase(of_queue, array[alone]);
-            end if;
-            exit when done;
-            continue;
+        if found_at.lease not in (0, turn) then
+            turn := found_at.lease;
+            perform pg_advisory_xact_lock(turn);
+            continue; -- the holder may have settled it meanwhile, or extended its lease
         end if;
         begin
-            select s.ctid, s.n - 1, s.read_ct into place, rest, reads from {schema}.pgqrs_spans s
-            where s.ctid = found_at.at_place and s.queue_id = of_queue and s.lease = 0 and s.vt = found_at.vt and s.ids @> message_id
-            for update;
-            if not found then
-                raise exception using errcode = 'PQ002';
-            end if;
-            if rest = 0 then
-                delete from {schema}.pgqrs_spans s
-                where s.ctid = place;
+            if found_at.lease <> 0 then
+                if erase then
+                    perform from {schema}.pgqrs_take(of_queue, array[turn], array[message_id], array[message_id]);
+                else
+                    perform from {schema}.pgqrs_release(of_queue, array[turn], array[message_id], array[message_id], false, '0', at);
+                end if;
+                done := found;
             else
-                update {schema}.pgqrs_spans s set ids = s.ids - alone, n = rest
-                where s.ctid = place;
+                select s.ctid, s.n - 1, s.read_ct into place, rest, reads from {schema}.pgqrs_spans s
+                where s.ctid = found_at.at_place and s.queue_id = of_queue and s.lease = 0 and s.vt = found_at.vt and s.ids @> message_id
+                for update;
+                done := found;
+                if rest = 0 then
+                    delete from {schema}.pgqrs_spans s
+                    where s.ctid = place;
+                elsif done then
+                    update {schema}.pgqrs_spans s set ids = s.ids - alone, n = rest
+                    where s.ctid = place;
+                end if;
+                if done and not erase then
+                    insert into {schema}.pgqrs_spans (queue_id, lease, vt, since, read_ct, n, lo, hi, ids)
+                    values (of_queue, 0, now, now, reads, 1, message_id, message_id, alone);
+                end if;
+            end if;
+            if not done then
+                raise exception using errcode = 'PQ002';
             end if;
             if erase then
                 perform {schema}.pgqrs_erase(of_queue, array[alone]);
-            else
-                insert into {schema}.pgqrs_spans (queue_id, lease, vt, since, read_ct, n, lo, hi, ids)
-                values (of_queue, 0, now, now, reads, 1, message_id, message_id, alone);
             end if;
-            done := true;
         exception when sqlstate 'PQ002' then
             null;
         end;
