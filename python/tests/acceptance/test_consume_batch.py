@@ -65,7 +65,7 @@ async def test_partial_failure_archives_the_good_and_lets_the_rest_retry(any_dsn
 
     async with pgqrs.connect(any_dsn) as store:
         await pgqrs.produce_batch(store, "tasks", range(4))
-        running = asyncio.create_task(pgqrs.consume_batch(store, "tasks", 4, handler, vt=0.2))
+        running = asyncio.create_task(pgqrs.consume_batch(store, "tasks", 4, handler, vt=1))
         await until(lambda: len(tries) >= 6, "the odd ones to come again")
         running.cancel()
         await asyncio.wait([running])

@@ -198,7 +198,7 @@ async def test_what_was_fetched_and_not_yielded_is_kept_for_longer_than_its_vt(a
 async def test_what_was_yielded_is_not_kept(any_dsn):
     async with pgqrs.connect(any_dsn) as store:
         await pgqrs.produce(store, "tasks", 1)
-        async with pgqrs.consume_iter(store, "tasks", vt=0.3) as messages:
+        async with pgqrs.consume_iter(store, "tasks", vt=0.6) as messages:
             first = await messages.__anext__()
             again = await asyncio.wait_for(messages.__anext__(), 10)
             assert (again.id, again.read_ct) == (first.id, 2)

@@ -241,7 +241,7 @@ async def test_a_handler_may_settle_in_its_transaction(place, queue, look, caplo
             return len(look.archived) >= 3 and len(look.live) == 1 and hasattr(handler, "opened")
 
         # What the handlers returned is committed when consume() has ended.
-        await consume_until(done, store, queue, handler, vt=0.4, concurrency=5)
+        await consume_until(done, store, queue, handler, vt=1, concurrency=5)
         assert look.archived == {ids[1], ids[2], ids[3]}
         assert look.live == {ids[4]}
         await handler.opened.commit()

@@ -124,7 +124,7 @@ func (h *History) Tell(id int64) string {
 	if l == nil {
 		return fmt.Sprintf("message %d: nothing is known of it", id)
 	}
-	events := slices.Clone(l.events)
+	events := slices.Concat(l.events, l.seizures)
 	if l.produced.Call != nil {
 		events = append(events, l.produced)
 	}

@@ -3,6 +3,8 @@ package stress
 import (
 	"testing"
 	"time"
+
+	"github.com/pgqrs/pgqrs/core/backend"
 )
 
 // whole is a history in which everything happens that may.
@@ -108,6 +110,37 @@ func TestAHistoryThatCanBeHasNoFault(t *testing.T) {
 			s.settle(Archive, 20, 100, true, 1)
 			s.h.AddSettle(call(Archive, 19), []Settled{{Lease: 100, ID: 1, Held: true, Before: true}})
 			s.row("archived", 100, 1, 1)
+		}},
+		{"deletions by id", func(s *story) {
+			s.produce(0, 1, 2, 3)
+			s.dequeue(10, 100, 5000, 1, 1)
+			s.dequeue(12, 101, 5, 1, 2)
+			s.seize(DeleteByID, 50, 1, backend.StateLeased, false)
+			s.seize(DeleteByID, 60, 1, backend.StateLeased, true)
+			s.settle(Archive, 70, 100, false, 1)
+			s.seize(DeleteByID, 70, 2, backend.StateReady, true)
+			s.settle(Archive, 80, 101, false, 2)
+			s.seize(DeleteByID, 80, 1, "", false)
+			s.seize(DeleteByID, 80, 3, backend.StateReady, true)
+		}},
+		{"releases by id", func(s *story) {
+			s.produce(0, 1, 2, 3).Delay = 20 * time.Millisecond
+			s.seize(ReleaseByID, 5, 1, backend.StateDelayed, true)
+			s.dequeue(10, 100, 5000, 1, 1)
+			s.seize(ReleaseByID, 15, 1, backend.StateLeased, true)
+			s.settle(Archive, 20, 100, false, 1)
+			s.dequeue(25, 101, 5000, 2, 1)
+			s.seize(ReleaseByID, 30, 2, backend.StateReady, true)
+			s.settle(Release, 40, 101, true, 1).Delay = time.Second
+			s.seize(ReleaseByID, 50, 1, backend.StateDelayed, true)
+			s.dequeue(60, 102, 5000, 3, 1)
+			s.row("", 102, 3, 1)
+			s.row("", 0, 0, 2, 3)
+		}},
+		{"a lost deletion by id that was carried out", func(s *story) {
+			s.produce(0, 1)
+			s.seize(DeleteByID, 10, 1, "", false).Lost = true
+			delete(s.s.Log, 1)
 		}},
 		{"a purge", func(s *story) {
 			s.produce(0, 1, 2, 3)

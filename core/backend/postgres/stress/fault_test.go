@@ -4,6 +4,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/pgqrs/pgqrs/core/backend"
 )
 
 // leased is the begin of most stories: five messages, held by lease 100 for five
@@ -261,6 +263,53 @@ func TestAHistoryThatCannotBeHasItsFault(t *testing.T) {
 			s.purge(0)
 			s.produce(20, 1)
 			delete(s.s.Log, 1)
+		}},
+		{"a deletion by id that leaves the message", []string{"not deleted"}, func(s *story) {
+			leased(s)
+			s.seize(DeleteByID, 20, 1, backend.StateLeased, true)
+			s.row("", 100, 1, 2, 3, 4, 5)
+			s.logged(1, 1)
+			s.row("", 100, 1, 1)
+		}},
+		{"a delivery after a deletion by id", []string{"delivered after it was deleted"}, func(s *story) {
+			s.produce(0, 1)
+			s.seize(DeleteByID, 10, 1, backend.StateReady, true)
+			s.dequeue(20, 100, 50, 1, 1)
+		}},
+		{"an archive of what was deleted by id", []string{"settled twice"}, func(s *story) {
+			leased(s)
+			s.settle(Delete, 20, 100, true, 1)
+			s.seize(DeleteByID, 20, 1, backend.StateLeased, true)
+			s.row("", 100, 1, 2, 3, 4, 5)
+		}},
+		{"an extension of what was released by id", []string{"settled after it was seized"}, func(s *story) {
+			leased(s)
+			s.seize(ReleaseByID, 20, 1, backend.StateLeased, true)
+			s.extend(30, 100, 1, 9000)
+			s.row("", 0, 1, 1)
+			s.row("", 100, 1, 2, 3, 4, 5)
+		}},
+		{"a leased message deleted by id without force", []string{"seized from its holder"}, func(s *story) {
+			leased(s)
+			s.seize(DeleteByID, 20, 1, backend.StateReady, true)
+			s.row("", 100, 1, 2, 3, 4, 5)
+		}},
+		{"a leased message deleted by id without force, and told so", []string{"seized from its holder"}, func(s *story) {
+			s.produce(0, 1)
+			c := call(DeleteByID, 20)
+			s.h.AddSeizure(c, 1, backend.StateLeased, true)
+			delete(s.s.Log, 1)
+		}},
+		{"a ready message that is not deleted by id", []string{"not seized"}, func(s *story) {
+			s.produce(0, 1)
+			s.seize(DeleteByID, 20, 1, backend.StateReady, false)
+			s.row("", 0, 0, 1)
+		}},
+		{"a lease that a release by id of what is ready has ended", []string{"not held although it was"}, func(s *story) {
+			leased(s)
+			s.seize(ReleaseByID, 20, 1, backend.StateReady, true)
+			s.settle(Archive, 30, 100, false, 1)
+			s.row("", 100, 1, 1, 2, 3, 4, 5)
 		}},
 		{"a death without delivery", []string{"dead without delivery"}, func(s *story) {
 			s.produce(0, 1)

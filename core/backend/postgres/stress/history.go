@@ -13,15 +13,17 @@ type Kind string
 
 // The kinds of calls. A crash is none, but has a begin and an end as well.
 const (
-	Produce  Kind = "produce"
-	Dequeue  Kind = "dequeue"
-	Archive  Kind = "archive"
-	Delete   Kind = "delete"
-	Extend   Kind = "extend"
-	Release  Kind = "release"   // delivered before
-	GiveBack Kind = "give back" // undelivered
-	Purge    Kind = "purge"
-	Crash    Kind = "crash"
+	Produce     Kind = "produce"
+	Dequeue     Kind = "dequeue"
+	Archive     Kind = "archive"
+	Delete      Kind = "delete"
+	Extend      Kind = "extend"
+	Release     Kind = "release"   // delivered before
+	GiveBack    Kind = "give back" // undelivered
+	Purge       Kind = "purge"
+	DeleteByID  Kind = "delete by id"
+	ReleaseByID Kind = "release by id"
+	Crash       Kind = "crash"
 )
 
 // Call is one call of the backend.
@@ -33,6 +35,8 @@ type Call struct {
 	Lost bool
 	// Number of a produce, which its payloads name; Size is how many they are.
 	Number, Size int
+	// Forced: a deletion or release by id may take the message from its holder.
+	Forced bool
 	// Delay of a produce or a release.
 	Delay time.Duration
 	// TakenAt and Until are the begin and the end of the lease of a dequeue.
@@ -66,6 +70,9 @@ func (e Event) String() string {
 		fmt.Fprintf(&b, " lease %d from %s to %s, read count %d", e.Lease, e.TakenAt.Format(clock), e.Until.Format(clock), e.ReadCount)
 	case Archive, Delete, Extend, Release, GiveBack:
 		fmt.Fprintf(&b, " lease %d held %v", e.Lease, e.Held)
+	}
+	if e.Kind == DeleteByID || e.Kind == ReleaseByID {
+		fmt.Fprintf(&b, " forced %v, did it %v", e.Forced, e.Held)
 	}
 	if e.Before {
 		b.WriteString(" before")
@@ -102,6 +109,7 @@ type life struct {
 	produced Event   // the Call is nil when it is not known
 	places   []Place // of the payloads that were delivered
 	events   []Event
+	seizures []Event // by id; Held: something was changed
 }
 
 // Place is what a payload says of its message.
@@ -200,7 +208,7 @@ func (h *History) Summary() string {
 	kept := h.durable()
 	count := make(map[string]int)
 	for _, l := range h.messages {
-		for _, e := range l.events {
+		for _, e := range slices.Concat(l.events, l.seizures) {
 			switch {
 			case e.Lost:
 				count[string(e.Kind)+" lost"]++

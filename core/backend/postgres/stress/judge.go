@@ -62,6 +62,7 @@ func (j *judge) judge() []Fault {
 		}
 	}
 	j.settledTwice()
+	j.seizures()
 	j.end()
 	j.purged()
 	return j.faults
@@ -84,7 +85,7 @@ func (j *judge) origin() {
 		if d.Queue != j.l.produced.Queue {
 			j.fault("wrong queue", "delivered from queue %d", d.Queue)
 		}
-		if d.TakenAt.Before(due) {
+		if d.TakenAt.Before(due) && !j.seized(j.l.produced.Begin, d.TakenAt, ReleaseByID) {
 			j.fault("too early", "delivered %v before it was due", due.Sub(d.TakenAt))
 		}
 	}
@@ -121,7 +122,7 @@ func (j *judge) overlaps() {
 				j.fault("delivered twice by one lease", "lease %d", a.Lease)
 				continue
 			}
-			if a.forgotten || j.released(a.Lease, b.TakenAt) {
+			if a.forgotten || j.released(a.Lease, b.TakenAt) || j.seized(a.TakenAt, b.TakenAt, ReleaseByID) {
 				continue
 			}
 			// What was extended later is the matter of held; b may be forgotten.
@@ -131,7 +132,8 @@ func (j *judge) overlaps() {
 			}
 		}
 		for _, e := range j.settles {
-			if e.Kind == Release && e.Held && e.Begin.Before(b.TakenAt) && e.End.Before(b.TakenAt) && b.TakenAt.Before(e.Begin.Add(e.Delay)) {
+			if e.Kind == Release && e.Held && e.Begin.Before(b.TakenAt) && e.End.Before(b.TakenAt) && b.TakenAt.Before(e.Begin.Add(e.Delay)) &&
+				!j.seized(e.Begin, b.TakenAt, ReleaseByID) {
 				j.fault("too early", "lease %d was drawn within the delay of a release", b.Lease)
 			}
 		}
@@ -233,11 +235,12 @@ func (j *judge) notHeld(e Event) {
 		return
 	}
 	d := j.deliveries[i]
+	seized := j.seized(d.TakenAt, e.End, DeleteByID, ReleaseByID)
 	purged := slices.ContainsFunc(j.h.purges, func(p *Call) bool {
 		return p.Queue == j.l.queue && !p.Begin.After(e.End) && !p.End.Before(d.TakenAt)
 	})
 	ended := slices.ContainsFunc(j.settles, func(other Event) bool { return other.Call != e.Call && ends(other, e.Lease, e.End) })
-	if d.forgotten || purged || ended {
+	if d.forgotten || purged || seized || ended {
 		return
 	}
 	end := j.endOf(d, func(extend Event) bool { return !extend.End.After(e.Begin) })
@@ -298,7 +301,8 @@ func (j *judge) end() {
 		j.fault("dead without delivery", "%+v", *dead)
 	case deleted != nil && (there || j.f.logged):
 		j.fault("not deleted", "%v, but the tables have %+v", *deleted, j.f.rows)
-	case deleted == nil && maybeDeleted == nil && !there && !j.l.produced.Lost && !j.mayBePurged():
+	case deleted == nil && maybeDeleted == nil && !there && !j.l.produced.Lost && !j.mayBePurged() &&
+		!j.seized(j.l.produced.Begin, j.s.At, DeleteByID):
 		j.fault("lost", "it is nowhere")
 	}
 }

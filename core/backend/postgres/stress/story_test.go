@@ -1,6 +1,10 @@
 package stress
 
-import "time"
+import (
+	"time"
+
+	"github.com/pgqrs/pgqrs/core/backend"
+)
 
 // story builds a history and a state. Moments are milliseconds; a call lasts two
 // and a lease begins in the middle of its dequeue.
@@ -103,6 +107,17 @@ func (s *story) row(outcome string, lease int64, readCount int32, ids ...int64) 
 	s.s.Rows = append(s.s.Rows, Row{
 		Queue: 1, Lease: lease, Outcome: outcome, ReadCount: readCount, N: len(ids), Lo: ids[0], Hi: ids[len(ids)-1], IDs: ids,
 	})
+}
+
+// seize deletes or releases a message by its id.
+func (s *story) seize(kind Kind, begin int, id int64, state backend.MessageState, done bool) *Call {
+	c := call(kind, begin)
+	c.Forced = state == backend.StateLeased && done
+	s.h.AddSeizure(c, id, state, done)
+	if kind == DeleteByID && done {
+		delete(s.s.Log, id)
+	}
+	return c
 }
 
 func (s *story) purge(begin int) *Call {

@@ -106,6 +106,8 @@ func (w *worker) consumeAll() {
 			w.purge()
 		case x < 24:
 			w.merge()
+		case x < 44:
+			w.seize(w.pool.pick(w.random))
 		case x < 400:
 			w.dequeue()
 		default:
@@ -133,6 +135,30 @@ func (w *worker) merge() {
 	c := begin("merge", oneOf(w.random, w.queues...).id)
 	_, err := w.any().QueueMerge(w.ctx, &backend.QueueMergeParams{QueueID: c.Queue})
 	w.finish(c, err)
+}
+
+// seize deletes or releases messages by their ids, as somebody who need not hold them.
+func (w *worker) seize(tokens []token) {
+	for _, t := range tokens[:min(3, len(tokens))] {
+		c := begin(oneOf(w.random, DeleteByID, ReleaseByID), t.queue)
+		c.Forced = w.random.IntN(2) == 0
+		found, err := w.any().MessageSeize(w.ctx, &backend.MessageSeizeParams{
+			ID: t.id, Delete: c.Kind == DeleteByID, FromHolder: c.Forced,
+		})
+		if errors.Is(err, backend.ErrMessageNotFound) {
+			found, err = &backend.MessageSeizeResult{}, nil
+		}
+		if !w.finish(c, err) {
+			continue
+		}
+		if err != nil {
+			found = &backend.MessageSeizeResult{}
+		}
+		w.history.AddSeizure(c, t.id, found.State, found.Done)
+		if found.Done && c.Kind == DeleteByID {
+			w.live.Add(-1)
+		}
+	}
 }
 
 func (w *worker) dequeue() {
