@@ -167,26 +167,20 @@ def steps(postgres: list[Postgres]) -> list[Step]:
     ]
     on = [{"PGQRS_TEST_PGBIN": str(server.bin)} for server in postgres]
     names = [f"PostgreSQL {server.version}" for server in postgres]
-    found = [
+    c = [str(TESTSERVER), "capi/ctest/run.sh", *c_modes()]
+    # Go runs on the package's server, and with -race on the machine's, if it has one. The
+    # suites behind the coalescer take long and do not depend on the server: with -race only.
+    plain = ["-skip", "^Test(Contract|Model)Coalesced$", *GO_PACKAGES]
+    return [
         Step(f"Python, {names[0]}", [*python, ACCEPTANCE], judge_text, on[0]),
         Step(f"Stress, {names[0]}", stress(), judge_go, {**on[0], "PGQRS_STRESS_DURATION": "2m"}),
-        Step(f"Go with -race, {names[0]}", [*GO_TEST, "-race", *GO_PACKAGES], judge_go, on[0]),
+        Step(f"Go -race, {names[-1]}", [*GO_TEST, "-race", *GO_PACKAGES], judge_go, on[-1]),
         Step("Python, the rest", [*python, f"--ignore={ACCEPTANCE}"], judge_text, on[0]),
-    ]
-    # Without -race Go runs on the machine's server, if it has one; the suites behind the
-    # coalescer, which wait for long and do not depend on a version, with -race alone then.
-    of_its_version = ["-skip", "^Test(Contract|Model)Coalesced$", *GO_PACKAGES]
-    for name, environment in zip(names[1:], on[1:], strict=True):
-        found += [
-            Step(f"Go, {name}", [*GO_TEST, *of_its_version], judge_go, environment),
-            Step(f"Python, {name}", [*python, *ON_FURTHER_SERVERS], judge_text, environment),
-        ]
-    if len(postgres) == 1:
-        go = [*GO_TEST, "-skip", "^TestStress$", *GO_PACKAGES]
-        found.append(Step(f"Go, {names[0]}", go, judge_go, on[0]))
-    c = [str(TESTSERVER), "capi/ctest/run.sh", *c_modes()]
-    return [
-        *found,
+        Step(f"Go, {names[0]}", [*GO_TEST, *plain], judge_go, on[0]),
+        *(
+            Step(f"Python, {name}", [*python, *ON_FURTHER_SERVERS], judge_text, environment)
+            for name, environment in zip(names[1:], on[1:], strict=True)
+        ),
         Step("Go, as elsewhere", [*GO_TEST, "-tags", "pgqrs_pipe", BRIDGE], judge_go),
         Step("C", c, judge_text, on[0]),
     ]
