@@ -170,7 +170,8 @@ def steps(postgres: list[Postgres]) -> list[Step]:
     c = [str(TESTSERVER), "capi/ctest/run.sh", *c_modes()]
     # Go runs on the package's server, and with -race on the machine's, if it has one. The
     # suites behind the coalescer take long and do not depend on the server: with -race only.
-    plain = ["-skip", "^Test(Contract|Model)Coalesced$", *GO_PACKAGES]
+    # The stress has a step of its own.
+    plain = ["-skip", "^Test(Stress|(Contract|Model)Coalesced)$", *GO_PACKAGES]
     return [
         Step(f"Python, {names[0]}", [*python, ACCEPTANCE], judge_text, on[0]),
         Step(f"Stress, {names[0]}", stress(), judge_go, {**on[0], "PGQRS_STRESS_DURATION": "2m"}),

@@ -276,7 +276,7 @@ func TestAHistoryThatCannotBeHasItsFault(t *testing.T) {
 			s.seize(DeleteByID, 10, 1, backend.StateReady, true)
 			s.dequeue(20, 100, 50, 1, 1)
 		}},
-		{"an archive of what was deleted by id", []string{"settled twice"}, func(s *story) {
+		{"a message deleted by its holder and by its id", []string{"settled twice"}, func(s *story) {
 			leased(s)
 			s.settle(Delete, 20, 100, true, 1)
 			s.seize(DeleteByID, 20, 1, backend.StateLeased, true)

@@ -44,6 +44,11 @@ func (j *judge) fault(rule string, format string, args ...any) {
 	j.faults = append(j.faults, faultf(rule, j.id, format, args...))
 }
 
+// indexOf is where the delivery of a lease stands among the deliveries; -1: it is not known.
+func (j *judge) indexOf(lease int64) int {
+	return slices.IndexFunc(j.deliveries, func(d delivery) bool { return d.Lease == lease })
+}
+
 func (j *judge) judge() []Fault {
 	if j.l.produced.Call == nil {
 		j.fault("from nowhere", "no call produced it")
@@ -158,7 +163,7 @@ func (j *judge) readCounts() {
 	last := j.l.produced.Begin
 	for _, e := range j.counted() {
 		if e.Kind == GiveBack {
-			i := slices.IndexFunc(j.deliveries, func(d delivery) bool { return d.Lease == e.Lease })
+			i := j.indexOf(e.Lease)
 			switch before := j.deliveries[i].ReadCount - 1; {
 			case e.Held:
 				lo, hi, last = before, before, e.Begin
@@ -189,8 +194,7 @@ func (j *judge) readCounts() {
 func (j *judge) counted() []delivery {
 	all := slices.Clone(j.deliveries)
 	for _, e := range j.settles {
-		known := slices.ContainsFunc(j.deliveries, func(d delivery) bool { return d.Lease == e.Lease })
-		if e.Kind == GiveBack && known {
+		if e.Kind == GiveBack && j.indexOf(e.Lease) >= 0 {
 			all = append(all, delivery{Event: e})
 		}
 	}
@@ -206,7 +210,7 @@ func (j *judge) counted() []delivery {
 
 // held: a delivery settles only while no later one has been drawn.
 func (j *judge) held(e Event) {
-	i := slices.IndexFunc(j.deliveries, func(d delivery) bool { return d.Lease == e.Lease })
+	i := j.indexOf(e.Lease)
 	if i < 0 {
 		j.fault("settled without delivery", "%v", e)
 		return
@@ -229,7 +233,7 @@ func (j *judge) held(e Event) {
 // notHeld: "not held" is the answer only when somebody else could have ended the
 // lease or taken the message.
 func (j *judge) notHeld(e Event) {
-	i := slices.IndexFunc(j.deliveries, func(d delivery) bool { return d.Lease == e.Lease })
+	i := j.indexOf(e.Lease)
 	if i < 0 {
 		j.fault("settled without delivery", "%v", e)
 		return

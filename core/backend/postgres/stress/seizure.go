@@ -45,7 +45,8 @@ func (j *judge) seizures() {
 			continue
 		}
 		for _, e := range j.settles {
-			if d := j.delivery(e.Lease); d != nil && e.Held && !e.Before && e.Begin.After(s.End) && d.TakenAt.Before(s.Begin) {
+			i := j.indexOf(e.Lease)
+			if i >= 0 && e.Held && !e.Before && e.Begin.After(s.End) && j.deliveries[i].TakenAt.Before(s.Begin) {
 				j.fault("settled after it was seized", "%v and then %v", s, e)
 			}
 		}
@@ -76,13 +77,4 @@ func (j *judge) deletedByID(s Event) {
 			j.fault("seized from its holder", "%v; lease %d lasted until %v", s, d.Lease, end)
 		}
 	}
-}
-
-// delivery returns the delivery of a lease, nil if it is not known.
-func (j *judge) delivery(lease int64) *delivery {
-	i := slices.IndexFunc(j.deliveries, func(d delivery) bool { return d.Lease == lease })
-	if i < 0 {
-		return nil
-	}
-	return &j.deliveries[i]
 }

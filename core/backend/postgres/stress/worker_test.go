@@ -146,12 +146,12 @@ func (w *worker) seize(tokens []token) {
 			ID: t.id, Delete: c.Kind == DeleteByID, FromHolder: c.Forced,
 		})
 		if errors.Is(err, backend.ErrMessageNotFound) {
-			found, err = &backend.MessageSeizeResult{}, nil
+			err = nil
 		}
 		if !w.finish(c, err) {
 			continue
 		}
-		if err != nil {
+		if found == nil { // there is no such message, or the answer was lost
 			found = &backend.MessageSeizeResult{}
 		}
 		w.history.AddSeizure(c, t.id, found.State, found.Done)
