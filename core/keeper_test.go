@@ -256,7 +256,7 @@ func TestWhatCouldNotBeSettledIsKeptNoMore(t *testing.T) {
 				f := newFaulty()
 				s := p.through(t, f.wrap, pgqrs.WithConnectTimeout(time.Second))
 				ids := p.produce(t, "tasks", 2)
-				st := openStream(t, s, "tasks", pgqrs.StreamOptions{VT: 300 * time.Millisecond, KeepDelivered: true})
+				st := openStream(t, s, "tasks", pgqrs.StreamOptions{VT: time.Second, KeepDelivered: true})
 				b := next(t, st)
 				m := take(t, b)
 				take(t, b)
